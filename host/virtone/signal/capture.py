@@ -12,6 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -128,12 +130,12 @@ def save_captures(path: str | Path, captures: Sequence[Capture]) -> str:
     arrays["header"] = np.frombuffer(text.encode(), dtype=np.uint8)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(aside, "wb") as file:
+        with aside.open("wb") as file:
             np.savez_compressed(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
         digest = file_sha256(aside)
-        os.replace(aside, path)
+        aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
     return digest
@@ -154,11 +156,11 @@ def load_captures(path: str | Path) -> list[Capture]:
         raise
     except FileNotFoundError:
         raise CaptureError(f"{path}: no such capture file") from None
-    except Exception as error:  # zip, zlib, json and numpy each have their own
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, KeyError, ValueError) as error:
         raise CaptureError(f"{path}: not a readable capture file ({error})") from error
 
 
 def file_sha256(path: str | Path) -> str:
     """sha256 of a file's bytes, in hex."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
