@@ -119,8 +119,8 @@ lock: $(STAMP) ## renew requirements.lock from pyproject.toml (pins stay unless 
 	@mv build/lock.part requirements.lock && rm -rf build/lock build/requirements.part
 
 clean: ## remove results, builds and caches (not .venv)
-	@echo "clean: $(OUT), build, caches"
-	@rm -rf "$(OUT)" build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@echo "clean: out, build, caches"
+	@rm -rf out build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find rtl host cocotb_tests hil \( -name __pycache__ -o -name sim_build -o -name obj_dir \) -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv as well
