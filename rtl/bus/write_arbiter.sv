@@ -47,8 +47,8 @@ module write_arbiter
   always_comb begin
     grant = last_q;
     for (int unsigned k = Requesters; k > 0; k--) begin
-      automatic int unsigned candidate = (32'(last_q) + k) % Requesters;
-      if (valid_i[candidate]) grant = id_t'(candidate);
+      automatic id_t candidate = id_t'((32'(last_q) + k) % Requesters);
+      if (valid_i[candidate]) grant = candidate;
     end
   end
 

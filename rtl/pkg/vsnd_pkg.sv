@@ -6,7 +6,6 @@
 package vsnd_pkg;
 
   localparam int unsigned NumQueues = 4;  // controlq, eventq, txq, rxq
-  localparam int unsigned BusBytes = 8;   // AXI4 master data width in bytes
 
   // ---------------------------------------------------------------------------------------------
   // Memory port: what every requester inside the device speaks. bus/read_arbiter and
