@@ -39,12 +39,12 @@ def write(root: Path, files: dict[str, str]) -> list[str]:
     for name in written:
         target = root / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         try:
             with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
                 file.write(files[name])
-            os.chmod(aside, 0o644)
-            os.replace(aside, target)
+            Path(aside).chmod(0o644)
+            Path(aside).replace(target)
         except BaseException:
             Path(aside).unlink(missing_ok=True)
             raise
@@ -65,19 +65,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout to work in (default: this one)")
     args = parser.parse_args(argv)
     if not (args.root / "rtl" / "profiles").is_dir():
-        print(f"emit: {args.root} is no Virtone checkout (it has no rtl/profiles)", file=sys.stderr)
+        sys.stderr.write(f"emit: {args.root} is no Virtone checkout (it has no rtl/profiles)\n")
         return 2
     try:
         files = render(args.root, args.profile)
         if args.check:
             names = stale(args.root, files)
             for name in names:
-                print(f"emit: {name} is stale; run `{emit_sv.COMMAND}` and commit it", file=sys.stderr)
+                sys.stderr.write(f"emit: {name} is stale; run `{emit_sv.COMMAND}` and commit it\n")
             return 1 if names else 0
         for name in write(args.root, files):
-            print(f"emit: wrote {name}")
+            sys.stdout.write(f"emit: wrote {name}\n")
     except (profile.ProfileError, OSError) as error:
-        print(f"emit: {error}", file=sys.stderr)
+        sys.stderr.write(f"emit: {error}\n")
         return 2
     return 0
 

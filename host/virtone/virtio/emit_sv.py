@@ -149,4 +149,3 @@ def _hex(value: int, bits: int) -> str:
     digits = f"{value:0{bits // 4}x}"
     groups = [digits[max(0, end - 8) : end] for end in range(len(digits), 0, -8)]
     return f"{bits}'h" + "_".join(reversed(groups))
-

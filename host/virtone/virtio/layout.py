@@ -19,7 +19,6 @@ from typing import Any
 from virtone.virtio.wire import WireError, suggest
 
 
-
 class Record(SimpleNamespace):
     """An unpacked structure: one attribute a field. `raw` bytes are kept for a union."""
 
@@ -138,12 +137,16 @@ class Struct:
         for label, kind, *text in fields:
             offset = 0 if self.union else end
             if offset % kind.align:
-                raise WireError(f"{name}.{label}: offset {offset} is not aligned to {kind.align}; write the padding down")
+                raise WireError(
+                    f"{name}.{label}: offset {offset} is not aligned to {kind.align}; write the padding down"
+                )
             placed.append(Field(label, kind, offset, *text))
             self.align = max(self.align, kind.align)
             end = max(end, offset + kind.size)
         if end % self.align:
-            raise WireError(f"{name}: size {end} is not a multiple of its alignment {self.align}; write the padding down")
+            raise WireError(
+                f"{name}: size {end} is not a multiple of its alignment {self.align}; write the padding down"
+            )
         self.size = end
         self.fields = tuple(placed)
         self.named = {field.name: field for field in placed if field.name}
@@ -184,7 +187,9 @@ class Struct:
         view = memoryview(data).cast("B")
         flexible = self.fields and isinstance(self.fields[-1].type, Array) and self.fields[-1].type.count is None
         if len(view) < self.size or (len(view) > self.size and not flexible):
-            raise WireError(f"{self.name}: {len(view)} bytes given, it has {'at least ' if flexible else ''}{self.size}")
+            raise WireError(
+                f"{self.name}: {len(view)} bytes given, it has {'at least ' if flexible else ''}{self.size}"
+            )
         return self.decode(view)
 
     def unpack_from(self, data: Any, offset: int = 0) -> Record:

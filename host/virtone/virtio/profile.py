@@ -197,7 +197,9 @@ class _Reader:
         high = self.number(entry, "channels_max", place, low, 255)
         for feature in entry["features"]:
             if str(feature).removeprefix(snd.PCM_FEATURES.prefix) in _PLACEHOLDERS:
-                raise self.fail(f"{place}.features", f"{feature} needs shared memory, which virtio 1.4 leaves undefined")
+                raise self.fail(
+                    f"{place}.features", f"{feature} needs shared memory, which virtio 1.4 leaves undefined"
+                )
         return Stream(
             direction=self.name(entry["direction"], f"{place}.direction", snd.DIRECTIONS),
             hda_fn_nid=self.number(entry, "hda_fn_nid", place, 0, _WORD),

@@ -155,5 +155,5 @@ def avail_event_offset(num: int) -> int:
 
 
 def vring_need_event(event_idx: int, new_idx: int, old_idx: int) -> bool:
-    """Whether moving an index from old to new passes the event index (all modulo 2^16; 2.7.7.1)."""
+    """Whether moving an index from old to new passes the event index (all modulo 2^16; 2.7.7, 2.7.10)."""
     return (new_idx - event_idx - 1) & 0xFFFF < (new_idx - old_idx) & 0xFFFF

@@ -33,9 +33,28 @@ from virtone.virtio.snd_codes import (
 from virtone.virtio.wire import WireError, publish
 
 __all__ = [  # besides these, every name of GROUPS and STRUCTS
-    *("CHMAP_POSITIONS", "CTL_ACCESS", "CTL_EVENT_REASONS", "CTL_ROLES", "CTL_TYPES", "DIRECTIONS", "EVENTS"),
-    *("FEATURES", "FORMATS", "GROUPS", "JACK_FEATURES", "PCM_FEATURES", "QUEUES", "RATES", "REQUESTS", "SND_H"),
-    *("STATUSES", "STRUCTS", "Format", "Rate", "frame_bytes", "rate_of"),
+    "CHMAP_POSITIONS",
+    "CTL_ACCESS",
+    "CTL_EVENT_REASONS",
+    "CTL_ROLES",
+    "CTL_TYPES",
+    "DIRECTIONS",
+    "EVENTS",
+    "FEATURES",
+    "FORMATS",
+    "GROUPS",
+    "JACK_FEATURES",
+    "PCM_FEATURES",
+    "QUEUES",
+    "RATES",
+    "REQUESTS",
+    "SND_H",
+    "STATUSES",
+    "STRUCTS",
+    "Format",
+    "Rate",
+    "frame_bytes",
+    "rate_of",
 ]
 
 if TYPE_CHECKING:
@@ -52,7 +71,9 @@ def frame_bytes(format_code: int, channels: int) -> int:
     """Bytes of one frame; `WireError` for an unknown format or a frame that is no whole number of bytes."""
     bits = FORMATS.of(format_code).physical_width * channels
     if bits % 8 or not bits:
-        raise WireError(f"{channels} channels of {FORMATS.name_of(format_code)} make no whole number of bytes ({bits} bits)")
+        raise WireError(
+            f"{channels} channels of {FORMATS.name_of(format_code)} make no whole number of bytes ({bits} bits)"
+        )
     return bits // 8
 
 

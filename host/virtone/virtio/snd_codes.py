@@ -246,9 +246,7 @@ CTL_ROLES = Group(
     "Control roles",
     _CTL,
     SND_H,
-    _codes(
-        "VIRTIO_SND_CTL_ROLE_", 0, "UNDEFINED VOLUME MUTE GAIN", ("no role", "volume", "mute switch", "gain")
-    ),
+    _codes("VIRTIO_SND_CTL_ROLE_", 0, "UNDEFINED VOLUME MUTE GAIN", ("no role", "volume", "mute switch", "gain")),
     prefix="VIRTIO_SND_CTL_ROLE_",
     doc="On the wire a role other than UNDEFINED is shifted left by one; bit 0 is the direction.",
 )

@@ -44,7 +44,9 @@ virtio_snd_query_info = _struct(
     ("count", le32, "number of items"),
     ("size", le32, "bytes the driver has for one item"),
 )
-virtio_snd_info = _struct("virtio_snd_info", _ITEM, ("hda_fn_nid", le32, "function group: items with equal ids belong together"))
+virtio_snd_info = _struct(
+    "virtio_snd_info", _ITEM, ("hda_fn_nid", le32, "function group: items with equal ids belong together")
+)
 
 virtio_snd_jack_hdr = _struct(
     "virtio_snd_jack_hdr", _JACK, ("hdr", virtio_snd_hdr, "VIRTIO_SND_R_JACK_*"), ("jack_id", le32, "jack")
@@ -122,7 +124,9 @@ virtio_snd_ctl_hdr = _struct(
 
 def _range(name: str, number: object) -> Struct:
     texts = ("smallest value", "largest value", "fixed step, or 0")
-    return _struct(name, _CTL, *((field, number, text) for field, text in zip(("min", "max", "step"), texts, strict=True)))
+    return _struct(
+        name, _CTL, *((field, number, text) for field, text in zip(("min", "max", "step"), texts, strict=True))
+    )
 
 
 virtio_snd_ctl_info = _struct(

@@ -58,7 +58,14 @@ class Group:
     """
 
     def __init__(
-        self, title: str, section: str, header: str | None, constants: Iterable[Const], *, prefix: str = "", doc: str = ""
+        self,
+        title: str,
+        section: str,
+        header: str | None,
+        constants: Iterable[Const],
+        *,
+        prefix: str = "",
+        doc: str = "",
     ) -> None:
         self.title, self.section, self.header, self.prefix, self.doc = title, section, header, prefix, doc
         self.constants = tuple(constants)
