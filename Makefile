@@ -37,7 +37,7 @@ help: ## print this list
 
 certify: $(STAMP) ## start the virtual bench, measure it, write the certificate to out/
 	@echo "certify: bench $(BENCH), plan $(PLAN), results in $(OUT)/"
-	@$(PY) -m virtone.cli certify --bench "$(BENCH)" --plan "$(PLAN)" --out "$(OUT)"
+	@.venv/bin/virtone certify --bench "$(BENCH)" --plan "$(PLAN)" --out "$(OUT)"
 
 test: $(STAMP) ## run all tests: host, RTL benches, virtual bench (skipped ones are listed with their reason)
 	@echo "test: host/tests, cocotb_tests and hil with $(WORKERS) workers"
