@@ -57,9 +57,9 @@ module axil_slave (
 
   logic wr_want, rd_want;
 
-  // A strobe is given only when its response has a place to go.
+  // A strobe is given only when its response has a place to go. (In the cycle of fetch_q no address is held yet.)
   assign wr_want = aw_full_q && w_full_q && !b_valid_q;
-  assign rd_want = ar_full_q && !fetch_q && !r_valid_q;
+  assign rd_want = ar_full_q && !r_valid_q;
 
   assign reg_wr_o    = wr_want && !(rd_want && read_turn_q);
   assign reg_rd_o    = rd_want && !reg_wr_o;

@@ -13,10 +13,10 @@ module config_space (
 
   always_comb begin
     unique case (32'({offset_i[7:2], 2'b00}))
-      VIRTIO_SND_CONFIG_JACKS_OFS:    data_o = 32'(PROFILE_JACKS);
-      VIRTIO_SND_CONFIG_STREAMS_OFS:  data_o = 32'(PROFILE_STREAMS);
-      VIRTIO_SND_CONFIG_CHMAPS_OFS:   data_o = 32'(PROFILE_CHMAPS);
-      VIRTIO_SND_CONFIG_CONTROLS_OFS: data_o = 32'(PROFILE_CONTROLS);
+      VIRTIO_SND_CONFIG_JACKS_OFS:    data_o = 32'(NUM_JACKS);
+      VIRTIO_SND_CONFIG_STREAMS_OFS:  data_o = 32'(NUM_STREAMS);
+      VIRTIO_SND_CONFIG_CHMAPS_OFS:   data_o = 32'(NUM_CHMAPS);
+      VIRTIO_SND_CONFIG_CONTROLS_OFS: data_o = 32'(NUM_CONTROLS);
       default:                        data_o = '0;
     endcase
   end

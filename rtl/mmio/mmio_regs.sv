@@ -42,13 +42,7 @@ module mmio_regs
   output logic                        busy_o
 );
   import virtio_mmio_pkg::*;
-  import virtio_snd_pkg::*;
   import profile_pkg::*;
-
-  localparam logic [63:0] Offered =
-      64'd1 << VIRTIO_F_VERSION_1 | 64'd1 << VIRTIO_F_ACCESS_PLATFORM | 64'd1 << VIRTIO_F_ORDER_PLATFORM |
-      64'd1 << VIRTIO_RING_F_INDIRECT_DESC | 64'd1 << VIRTIO_RING_F_EVENT_IDX | 64'd1 << VIRTIO_F_RING_RESET |
-      64'd1 << VIRTIO_F_NOTIFICATION_DATA | 64'd1 << VIRTIO_SND_F_CTLS;
 
   localparam int unsigned QueueW = $clog2(NumQueues);
 
@@ -77,7 +71,7 @@ module mmio_regs
   logic [7:0]  status;
 
   feature_regs #(
-    .Offered(Offered)
+    .Offered(DEVICE_FEATURES)
   ) i_features (
     .clk_i, .rst_ni,
     .reset_i          (reset_start),
@@ -119,7 +113,7 @@ module mmio_regs
 
   for (genvar q = 0; q < NumQueues; q++) begin : gen_queue
     queue_regs #(
-      .SizeMax(PROFILE_QUEUE_SIZE_MAX)
+      .SizeMax(QUEUE_SIZE_MAX)
     ) i_regs (
       .clk_i, .rst_ni,
       .reset_i       (reset_start),
@@ -191,7 +185,7 @@ module mmio_regs
       VIRTIO_MMIO_DEVICE_ID:        rdata_d = VIRTIO_ID_SOUND;
       VIRTIO_MMIO_VENDOR_ID:        rdata_d = VIRT_VENDOR;
       VIRTIO_MMIO_DEVICE_FEATURES:  rdata_d = device_features;
-      VIRTIO_MMIO_QUEUE_NUM_MAX:    rdata_d = queue_exists ? PROFILE_QUEUE_SIZE_MAX : 32'd0;
+      VIRTIO_MMIO_QUEUE_NUM_MAX:    rdata_d = queue_exists ? QUEUE_SIZE_MAX : 32'd0;
       VIRTIO_MMIO_QUEUE_READY:      rdata_d = 32'(queue_exists && ready[sel]);
       VIRTIO_MMIO_QUEUE_RESET:      rdata_d = 32'(queue_exists && in_reset[sel]);
       VIRTIO_MMIO_INTERRUPT_STATUS: rdata_d = 32'(isr_o);
