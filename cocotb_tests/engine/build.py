@@ -155,7 +155,9 @@ class BenchVerilator(cocotb_tools.runner.Verilator):
             del verilate[where : where + 2]
         verilate += [str(path) for path in spec.cpp]
         make[make.index("-j") + 1] = "2"
-        return [verilate, [*make, f"PYTHON3={sys.executable}", *spec.optimise]]
+        # The wheel's verilated.mk leaves the option that includes a precompiled header empty; designs with several
+        # C++ files need it.
+        return [verilate, [*make, f"PYTHON3={sys.executable}", "CFG_CXXFLAGS_PCH_I=-include", *spec.optimise]]
 
     def _execute_cmds(self, cmds, cwd, stdout=None) -> None:  # noqa: ANN001 (signature of the base class)
         for command in cmds:
