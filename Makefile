@@ -84,7 +84,7 @@ $(STAMP): requirements.lock pyproject.toml | tools
 	@if [ -e $(STAMP) ] && [ "$$(cat $(STAMP))" != "$(CURDIR)" ]; then echo "set-up: .venv belongs to $$(cat $(STAMP)); making it afresh"; rm -rf .venv; fi
 	@rm -f $(STAMP)
 	@$(PY) -c 'import pip' 2>/dev/null || { echo "set-up: Python environment in .venv, from $(PYTHON)"; "$(PYTHON)" -m venv --clear .venv; }
-	@echo "set-up: locked dependencies (a few minutes the first time, about 250 MB)"
+	@echo "set-up: locked dependencies (about 550 MB on disk)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@# cocotb loads Python as a shared library, which Debian packages apart from the interpreter.
