@@ -105,7 +105,7 @@ module queue_channel
   logic [63:0] seg_addr;
   logic [31:0] seg_len;
   logic [3:0]  gather_count;
-  logic [5:0]  busy;
+  logic [4:0]  busy;
 
   assign head_ready  = !active_q && !stop;  // msg_end leaves the walker at rest
   assign head_cursor = '{valid: 1'b1, indirect: 1'b0, table_addr: cfg_i.desc, entries: cfg_i.size,
@@ -182,12 +182,12 @@ module queue_channel
   logic        wseg_valid, wseg_next, wchain_end;
   logic [63:0] wseg_addr;
   logic [31:0] wseg_len, written;
-  logic        wseg_write;
+  logic        wseg_write, wwalk_busy;
   cursor_t     wseg_cursor;
 
   assign begin_reply   = reply_valid_i && reply_q == Ready && !stop;
   // The walker may still be reading ahead: it must come to rest before the next chain.
-  assign begin_used    = reply_q == Scatter && scatter_done && !busy[3];
+  assign begin_used    = reply_q == Scatter && scatter_done && !wwalk_busy;
   assign reply_ready_o = reply_valid_i && reply_q == Ready && !clear_i;
   assign reply_pop_o   = (reply_q == Scatter) ? scatter_pop : reply_q == Swallow;
   assign reply_done_o  = used_done || reply_q == Swallowed;
@@ -228,7 +228,7 @@ module queue_channel
     .seg_valid_o(wseg_valid), .seg_addr_o(wseg_addr), .seg_len_o(wseg_len), .seg_write_o(wseg_write),
     .seg_cursor_o(wseg_cursor), .next_i(wseg_next), .end_o(wchain_end), .fault_o(fault[3]),
     .rd_valid_o(rd_valid[RdReply]), .rd_req_o(rd_req[RdReply]), .rd_ready_i(rd_ready[RdReply]),
-    .rsp_valid_i(rd_rsp[RdReply]), .rsp_i(rd_data), .busy_o(busy[3])
+    .rsp_valid_i(rd_rsp[RdReply]), .rsp_i(rd_data), .busy_o(wwalk_busy)
   );
 
   scatter u_scatter (
@@ -239,7 +239,7 @@ module queue_channel
     .chain_end_i(wchain_end), .written_o(written), .done_o(scatter_done),
     .wr_valid_o(wr_valid[WrScatter]), .wr_addr_o(wr_addr[WrScatter]), .wr_beat_o(wr_beat[WrScatter]),
     .wr_ready_i(wr_ready[WrScatter]), .wr_done_i(wr_done[WrScatter]), .wr_err_i(wr_err),
-    .fault_o(fault[4]), .busy_o(busy[4])
+    .fault_o(fault[4]), .busy_o(busy[3])
   );
 
   used_writer u_used_writer (
@@ -250,18 +250,18 @@ module queue_channel
     .wr_ready_i(wr_ready[WrUsed]), .wr_done_i(wr_done[WrUsed]), .wr_err_i(wr_err),
     .rd_valid_o(rd_valid[RdUsed]), .rd_req_o(rd_req[RdUsed]), .rd_ready_i(rd_ready[RdUsed]),
     .rsp_valid_i(rd_rsp[RdUsed]), .rsp_i(rd_data),
-    .fault_o(fault[5]), .busy_o(busy[5])
+    .fault_o(fault[5]), .busy_o(busy[4])
   );
 
   assign used_irq_o       = used_irq;
   assign published_head_o = reply_head_q;
 
   // ---------------------------------------------------------------------------------------------
-  // Memory
+  // Memory: a stopped queue offers nothing more
   // ---------------------------------------------------------------------------------------------
   read_arbiter #(.Requesters(NumRd)) u_read_arbiter (
     .clk_i, .rst_ni,
-    .req_valid_i(rd_valid), .req_i(rd_req), .req_ready_o(rd_ready),
+    .req_valid_i(rd_valid & {NumRd{!stop}}), .req_i(rd_req), .req_ready_o(rd_ready),
     .rsp_valid_o(rd_rsp), .rsp_o(rd_data),
     .out_valid_o(rd_valid_o), .out_req_o(rd_req_o), .out_ready_i(rd_ready_i),
     .rsp_valid_i, .rsp_i, .idle_o(rd_idle)
@@ -269,7 +269,7 @@ module queue_channel
 
   write_arbiter #(.Requesters(NumWr)) u_write_arbiter (
     .clk_i, .rst_ni,
-    .valid_i(wr_valid), .addr_i(wr_addr), .beat_i(wr_beat), .ready_o(wr_ready), .done_o(wr_done),
+    .valid_i(wr_valid & {NumWr{!stop}}), .addr_i(wr_addr), .beat_i(wr_beat), .ready_o(wr_ready), .done_o(wr_done),
     .err_o(wr_err),
     .out_valid_o(wr_valid_o), .out_addr_o(wr_addr_o), .out_beat_o(wr_beat_o), .out_ready_i(wr_ready_i),
     .done_i(wr_done_i), .err_i(wr_err_i), .idle_o(wr_idle)
@@ -280,7 +280,7 @@ module queue_channel
   assign unused_ok = ^{wseg_write, wseg_cursor};
 
   assign idle_o = rd_idle && wr_idle;
-  assign busy_o = (|busy) || !idle_o || (head_valid && head_ready) || (msg_end_o && msg_ready_i) ||
+  assign busy_o = (|busy) || wwalk_busy || !idle_o || (head_valid && head_ready) || (msg_end_o && msg_ready_i) ||
                   reply_d != reply_q || (reply_q == Ready && reply_valid_i);
 
 endmodule
