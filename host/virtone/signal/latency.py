@@ -79,7 +79,7 @@ def _references(codes: tuple[int, ...], rate_hz: int, size: int, dt_s: float) ->
 
 
 def _spectrum(volts: np.ndarray, size: int, f: np.ndarray, dt_s: float) -> np.ndarray:
-    first = int(round(f[0] * size * dt_s))
+    first = round(f[0] * size * dt_s)
     return np.fft.rfft(volts, size)[first:first + len(f)]
 
 
@@ -92,7 +92,7 @@ def _coarse(volts: np.ndarray, dt_s: float, rate_hz: int, codes: tuple[int, ...]
     size = _size(len(volts) + int(burst_frames(rate_hz) / rate_hz / dt_s))
     f, spectra = _references(codes, rate_hz, size, dt_s)
     x = _spectrum(volts, size, f, dt_s)
-    first = int(round(f[0] * size * dt_s))
+    first = round(f[0] * size * dt_s)
     grid = _size(4 * (first + len(f)))
     step = size * dt_s / grid
     limit = int(len(volts) * dt_s / step)

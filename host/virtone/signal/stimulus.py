@@ -108,18 +108,23 @@ def material(frames: int, rate_hz: int, first_code: int = 0, detune_ppm: int = 0
     """Continuous material in which every frame can be told from every other: burst after burst, each with the next code.
 
     Block b (frames b*L .. b*L+L-1, L = burst_frames) is the burst of code (first_code + b) mod 2047. ``detune_ppm``
-    plays it that much fast, by sampling the same lines at n * (1 + ppm/1e6) in integer arithmetic.
+    plays it that much fast: the same band-limited signal read at n * (1 + ppm/1e6) through a 64-point windowed sinc.
     """
-    hold, length = hold_frames(rate_hz), burst_frames(rate_hz)
-    blocks = -(-frames // length) + 2
-    knots = np.zeros((blocks, CHIPS + 1), dtype=np.int64)
-    for block in range(blocks):
-        knots[block, 1:] = code_chips((first_code + block) % CODES)
-    knots = knots.reshape(-1)
-    position = np.arange(frames, dtype=np.int64) * (1_000_000 + detune_ppm)
-    chip, part = np.divmod(position, hold * 1_000_000)
-    scaled = (part << 14) // (hold * 1_000_000)
-    return _coarse((knots[chip] * ((1 << 14) - scaled) + knots[chip + 1] * scaled) * (AMPLITUDE >> 14))
+    length = burst_frames(rate_hz)
+    spare = 64 + abs(detune_ppm) * frames // 1_000_000
+    blocks = -(-(frames + spare) // length)
+    whole = np.concatenate([burst((first_code + block) % CODES, rate_hz) for block in range(blocks)])
+    if not detune_ppm:
+        return whole[:frames]
+    padded = np.pad(whole.astype(np.float64), (32, 0))
+    place = np.arange(frames) * (1 + detune_ppm * 1e-6)
+    first = np.floor(place).astype(np.int64)
+    out = np.zeros(frames)
+    for tap in range(-31, 33):
+        away = place - first - tap
+        window = np.i0(9.0 * np.sqrt(np.clip(1 - (away / 32) ** 2, 0, None))) / np.i0(9.0)
+        out += padded[first + tap + 32] * np.sinc(away) * window
+    return _coarse(np.rint(out).astype(np.int64))
 
 
 def faulty_material(frames: int, rate_hz: int, fault: str, at_frame: int, fault_frames: int, first_code: int = 0,
