@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Register file of the device (docs/device.md "Registers and status"; virtio 1.4, 4.2.2).
+
+Promise: the virtio-mmio window as the driver sees it, with what a write sets going left to `SoundDevice`.
+`hold_until` is the tick up to which an access is held while a reset is going on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from virtone.model.device_queue import DeviceQueue
+from virtone.model.timeline import TICKS_PER_NS
+from virtone.virtio import mmio
+
+if TYPE_CHECKING:
+    from virtone.model.timeline import Timeline, TimelineEvent
+    from virtone.virtio.profile import Profile
+
+# Longest time an access is held while a reset is going on.
+HOLD_NS = 1000
+_NEEDS_RESET = int(mmio.VIRTIO_CONFIG_S_NEEDS_RESET)
+_FEATURES_OK = int(mmio.VIRTIO_CONFIG_S_FEATURES_OK)
+_ADDRESSES = {
+    int(mmio.VIRTIO_MMIO_QUEUE_DESC_LOW): ("desc", 0),
+    int(mmio.VIRTIO_MMIO_QUEUE_DESC_HIGH): ("desc", 32),
+    int(mmio.VIRTIO_MMIO_QUEUE_AVAIL_LOW): ("driver", 0),
+    int(mmio.VIRTIO_MMIO_QUEUE_AVAIL_HIGH): ("driver", 32),
+    int(mmio.VIRTIO_MMIO_QUEUE_USED_LOW): ("device", 0),
+    int(mmio.VIRTIO_MMIO_QUEUE_USED_HIGH): ("device", 32),
+}
+
+
+class Registers:
+    """Mixed into `SoundDevice`."""
+
+    timeline: Timeline
+    profile: Profile
+    queues: list[DeviceQueue]
+    interrupt: TimelineEvent
+
+    def __init__(self, reset_ns: float) -> None:
+        self.reset_ns = reset_ns
+        self.status = 0
+        self.resetting = False
+        self._clear_registers()
+
+    def _clear_registers(self) -> None:
+        self.driver_features = 0
+        self.interrupt_status = 0
+        self.interrupt.clear()
+        self._device_features_sel = self._driver_features_sel = self._queue_sel = 0
+
+    # What SoundDevice does.
+
+    def log(self, kind: str, arg: int | str = 0) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def clear_queue(self, index: int) -> None: ...
+
+    def notify(self, value: int) -> None: ...
+
+    # Accesses.
+
+    def hold_ticks(self) -> int:
+        """How long an access made now is held."""
+        if not self.resetting:
+            return 0
+        return min(self._reset_end - self.timeline.now, HOLD_NS * TICKS_PER_NS)
+
+    def read(self, offset: int, size: int) -> int:
+        """Value of `size` bytes (1, 2, 4) at `offset`."""
+        if offset >= mmio.VIRTIO_MMIO_CONFIG:
+            data = self.profile.config()
+            start = offset - mmio.VIRTIO_MMIO_CONFIG
+            return int.from_bytes(data[start : start + size], "little")
+        return self._read_register(offset & ~3) >> 8 * (offset & 3) & (1 << 8 * size) - 1
+
+    def _read_register(self, offset: int) -> int:
+        queue = self._queue()
+        values: dict[int, Any] = {
+            mmio.VIRTIO_MMIO_MAGIC_VALUE: mmio.VIRT_MAGIC,
+            mmio.VIRTIO_MMIO_VERSION: mmio.VIRT_VERSION,
+            mmio.VIRTIO_MMIO_DEVICE_ID: mmio.VIRTIO_ID_SOUND,
+            mmio.VIRTIO_MMIO_VENDOR_ID: mmio.VIRT_VENDOR,
+            mmio.VIRTIO_MMIO_DEVICE_FEATURES: _half(self.profile.features, self._device_features_sel),
+            mmio.VIRTIO_MMIO_QUEUE_NUM_MAX: self.profile.queue_size_max if queue else 0,
+            mmio.VIRTIO_MMIO_QUEUE_READY: queue.ready if queue else 0,
+            mmio.VIRTIO_MMIO_QUEUE_RESET: queue.resetting if queue else 0,
+            mmio.VIRTIO_MMIO_INTERRUPT_STATUS: self.interrupt_status,
+            mmio.VIRTIO_MMIO_STATUS: self.status,
+            mmio.VIRTIO_MMIO_SHM_LEN_LOW: 0xFFFF_FFFF,
+            mmio.VIRTIO_MMIO_SHM_LEN_HIGH: 0xFFFF_FFFF,
+            mmio.VIRTIO_MMIO_SHM_BASE_LOW: 0xFFFF_FFFF,
+            mmio.VIRTIO_MMIO_SHM_BASE_HIGH: 0xFFFF_FFFF,
+        }
+        return int(values.get(offset, 0))
+
+    def write(self, offset: int, value: int, size: int) -> None:
+        """A write of `size` bytes. Registers take whole words only; the configuration space is read-only."""
+        if offset >= mmio.VIRTIO_MMIO_CONFIG or size != 4:
+            return
+        queue = self._queue()
+        if offset == mmio.VIRTIO_MMIO_STATUS:
+            self._write_status(value & 0xFF)
+        elif self.resetting:
+            return
+        elif offset == mmio.VIRTIO_MMIO_DEVICE_FEATURES_SEL:
+            self._device_features_sel = value
+        elif offset == mmio.VIRTIO_MMIO_DRIVER_FEATURES_SEL:
+            self._driver_features_sel = value
+        elif offset == mmio.VIRTIO_MMIO_DRIVER_FEATURES:
+            self._write_driver_features(value)
+        elif offset == mmio.VIRTIO_MMIO_QUEUE_SEL:
+            self._queue_sel = value
+        elif offset == mmio.VIRTIO_MMIO_QUEUE_NOTIFY:
+            self.notify(value)
+        elif offset == mmio.VIRTIO_MMIO_INTERRUPT_ACK:
+            self.interrupt_status &= ~value
+            if not self.interrupt_status:
+                self.interrupt.clear()
+        elif queue is not None:
+            self._write_queue(queue, offset, value)
+
+    def _queue(self) -> DeviceQueue | None:
+        return self.queues[self._queue_sel] if self._queue_sel < len(self.queues) else None
+
+    def _write_queue(self, queue: DeviceQueue, offset: int, value: int) -> None:
+        if offset == mmio.VIRTIO_MMIO_QUEUE_READY:
+            queue.set_ready(value)
+            if not queue.ready:
+                self.clear_queue(queue.index)
+        elif offset == mmio.VIRTIO_MMIO_QUEUE_RESET:
+            if value & 1 and self.driver_features >> mmio.VIRTIO_F_RING_RESET & 1 and not queue.resetting:
+                self._reset_queue(queue)
+        elif queue.ready:
+            return
+        elif offset == mmio.VIRTIO_MMIO_QUEUE_NUM:
+            queue.size = value
+        elif offset in _ADDRESSES:
+            name, shift = _ADDRESSES[offset]
+            kept = getattr(queue, name) & ~(0xFFFF_FFFF << shift)
+            setattr(queue, name, kept | value << shift)
+
+    def _write_driver_features(self, value: int) -> None:
+        if self.status & _FEATURES_OK or self._driver_features_sel > 1:
+            return
+        shift = 32 * self._driver_features_sel
+        self.driver_features = self.driver_features & ~(0xFFFF_FFFF << shift) | value << shift
+
+    def _write_status(self, value: int) -> None:
+        if value == 0:
+            self._reset()
+        elif not self.resetting:
+            agreed = self.driver_features >> mmio.VIRTIO_F_VERSION_1 & 1 and not self.driver_features & ~self.profile.features
+            if not agreed:
+                value &= ~_FEATURES_OK
+            self.status = value | self.status & _NEEDS_RESET
+
+    # Resets: nothing is written to memory from here on; the registers follow when the bus has come to rest.
+
+    def _reset(self) -> None:
+        self.log("reset")
+        if self.resetting:
+            return
+        self.resetting = True
+        self.clear()
+        self._clear_registers()
+        self._reset_end = self.timeline.now + round(self.reset_ns * TICKS_PER_NS)
+        if self.status == 0:
+            self._reset_end = self.timeline.now
+        if self._reset_end == self.timeline.now:
+            self._end_reset()
+        else:
+            self.timeline.call_at(self._reset_end, self._end_reset)
+
+    def _end_reset(self) -> None:
+        self.status = 0
+        self.resetting = False
+
+    def _reset_queue(self, queue: DeviceQueue) -> None:
+        self.log("queue_reset", queue.index)
+        queue.resetting = True
+        queue.epoch += 1
+        epoch = queue.epoch
+        self.clear_queue(queue.index)
+
+        def end() -> None:
+            if queue.epoch == epoch:
+                queue.clear()
+
+        self.timeline.call_later(round(self.reset_ns * TICKS_PER_NS), end)
+
+
+def _half(features: int, select: int) -> int:
+    """The 32 bits of `features` that a features selector chooses."""
+    return features >> 32 * select & 0xFFFF_FFFF if select < 2 else 0
