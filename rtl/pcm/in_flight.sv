@@ -3,7 +3,8 @@
 // in_flight - messages that have been fetched and wait for their last frame to leave the serializer.
 //
 // Promise: messages complete in the order they came in, each as soon as left_i has reached its end frame
-// number, with the latency given; while flush_i is high each completes at once, OK with latency 0.
+// number (one without frames: and run_i is high), with the latency given; while flush_i is high each completes
+// at once, OK with latency 0.
 // Frame numbers count modulo 2^32; at most 2^31 frames may lie between a message's end and left_i.
 // clear_i forgets all messages.
 module in_flight
@@ -15,12 +16,14 @@ module in_flight
   input  logic        rst_ni,
   input  logic        clear_i,
   input  logic        flush_i,
+  input  logic        run_i,
 
   // A message fetched
   input  logic        in_valid_i,
   input  chain_t      in_chain_i,
   input  logic [31:0] in_end_i,  // number of the frame after its last
   input  logic        in_ok_i,   // its payload was whole frames, at least one
+  input  logic        in_empty_i,  // it had no frame
   output logic        in_ready_o,
 
   input  logic [31:0] left_i,     // number of the frame after the last that has left the serializer
@@ -41,13 +44,14 @@ module in_flight
     chain_t      chain;
     logic [31:0] end_frame;
     logic        ok;
+    logic        empty;
   } record_t;
 
   record_t in_record, oldest;
   logic held;
   logic [31:0] past_end;  // frames that left since the oldest message's end, modulo 2^32
 
-  assign in_record = '{chain: in_chain_i, end_frame: in_end_i, ok: in_ok_i};
+  assign in_record = '{chain: in_chain_i, end_frame: in_end_i, ok: in_ok_i, empty: in_empty_i};
 
   sync_fifo #(
     .Width($bits(record_t)),
@@ -66,7 +70,7 @@ module in_flight
 
   assign past_end = left_i - oldest.end_frame;
 
-  assign out_valid_o   = held && (flush_i || !past_end[31]);
+  assign out_valid_o   = held && (flush_i || (!past_end[31] && (run_i || !oldest.empty)));
   assign out_chain_o   = oldest.chain;
   assign out_ok_o      = flush_i || oldest.ok;
   assign out_latency_o = flush_i ? '0 : latency_i;

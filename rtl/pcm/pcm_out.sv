@@ -85,6 +85,8 @@ module pcm_out
 
   logic flushing, hold, normal, cleared, renumber, settled, discarded;
   logic [31:0] started, left;
+  logic run;
+  assign run = (state_i == StRunning) && normal;
 
   // ---- Rate and latency ----
   logic rate_family, rate_family_q, rate_known;
@@ -124,7 +126,7 @@ module pcm_out
   logic first_valid, first_ready;
   logic [15:0] first_head, first_bit_head;
   logic [31:0] first_number;
-  logic record_valid, record_ok, record_ready, refuse_valid, refuse_ready;
+  logic record_valid, record_ok, record_empty, record_ready, refuse_valid, refuse_ready;
   chain_t record_chain, refuse_chain;
   logic [31:0] record_end;
   logic tx_idle, tx_busy, accept;
@@ -154,6 +156,7 @@ module pcm_out
     .record_chain_o (record_chain),
     .record_end_o   (record_end),
     .record_ok_o    (record_ok),
+    .record_empty_o (record_empty),
     .record_ready_i (record_ready),
     .refuse_valid_o (refuse_valid),
     .refuse_chain_o (refuse_chain),
@@ -185,10 +188,12 @@ module pcm_out
   in_flight #(.Records(Records)) u_in_flight (
     .clk_i, .rst_ni, .clear_i,
     .flush_i      (flushing),
+    .run_i        (run),
     .in_valid_i   (record_valid),
     .in_chain_i   (record_chain),
     .in_end_i     (record_end),
     .in_ok_i      (record_ok),
+    .in_empty_i   (record_empty),
     .in_ready_o   (record_ready),
     .left_i       (left),
     .latency_i    (latency),
@@ -238,8 +243,7 @@ module pcm_out
   assign idle_o = clear_i ? cleared : (normal && settled && fifo_empty);
 
   // ---- Transmitter ----
-  logic run, poll_enable, tick, out_busy;
-  assign run         = (state_i == StRunning) && normal;
+  logic poll_enable, tick, out_busy;
   assign poll_enable = params_i.msg_polling && ((state_i == StPrepared) || (state_i == StRunning)) && !clear_i;
   assign poll_o      = tick && poll_enable;
 

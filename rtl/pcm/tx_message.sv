@@ -3,12 +3,13 @@
 // tx_message - reads txq messages: struct virtio_snd_pcm_xfer, then samples.
 //
 // Promise: every message leaves in exactly one of two ways. Good: its whole frames go to the frame port,
-// then a record {chain, end frame number, ok} to the in-flight table; ok is low when the payload was empty or
-// no whole number of frames. Refused (shorter than its header, not for StreamId, or accept_i low when the
+// then a record {chain, end frame number, ok, empty} to the in-flight table; ok is low when the payload was empty
+// or no whole number of frames, empty is high when it gave no frame. Refused (shorter than its header, not for StreamId, or accept_i low when the
 // header is complete): no frame, the rest unread, its chain to the refusal port.
 // A message's bytes are taken only while the frame port has room, so nothing is fetched beyond the sample FIFO.
 // While flush_i is high no frame is given out; messages of the stream become records, their payload unread.
-// While hold_i is high no message is begun. first_valid_o comes with a message's first frame, with its number.
+// A message that its queue withdraws (msg_valid_i falls before its end: the ring was malformed) is forgotten; what was
+// unpacked of it plays. While hold_i is high no message is begun. first_valid_o comes with a message's first frame, with its number.
 //
 // Frames are numbered modulo 2^32 from FirstFrameNumber on; renumber_i sets the number of the next one.
 // The user must: keep format_i and channels_i constant from a message's header to its end, unless flush_i is high.
@@ -58,6 +59,7 @@ module tx_message
   output chain_t      record_chain_o,
   output logic [31:0] record_end_o,
   output logic        record_ok_o,
+  output logic        record_empty_o,
   input  logic        record_ready_i,
 
   // Messages refused
@@ -148,7 +150,7 @@ module tx_message
       StRefuse: if (msg_end_i && refuse_ready_i) state_d = StIdle;
       default:  state_d = StIdle;
     endcase
-    if (clear_i) state_d = StIdle;
+    if (clear_i || !msg_valid_i) state_d = StIdle;
   end
 
   // State, numbering
@@ -177,6 +179,7 @@ module tx_message
   assign record_chain_o = msg_chain_i;
   assign record_end_o   = number_q;
   assign record_ok_o    = any_frame_q && !word_partial && !frame_partial;
+  assign record_empty_o = !any_frame_q;
   assign refuse_valid_o = (state_q == StRefuse) && msg_end_i;
   assign refuse_chain_o = msg_chain_i;
   assign msg_ready_o    = (finish && record_ready_i) || (refuse_valid_o && refuse_ready_i);
@@ -189,6 +192,7 @@ module tx_message
   assign ev_fetch_head_o = 32'(msg_head_i);
 
   assign idle_o = state_q == StIdle;
-  assign busy_o = (state_d != state_q) || (msg_take_o != 4'd0) || ev_fetch_o || msg_ready_o || renumber_i;
+  assign busy_o = (state_d != state_q) || (msg_take_o != 4'd0) || ev_fetch_o || msg_ready_o || renumber_i
+               || (msg_skip_o && !msg_end_i);  // the queue has to drop bytes
 
 endmodule
