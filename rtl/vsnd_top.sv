@@ -148,6 +148,7 @@ module vsnd_top
   // ---------------------------------------------------------------------------------------------
   // Queues
   // ---------------------------------------------------------------------------------------------
+  logic      [NumQueues-1:0]       bus_idle;  // no transaction of this queue is outstanding
   logic      [NumQueues-1:0]       q_poll, q_drain, q_drained, q_busy, q_published;
   logic      [NumQueues-1:0][15:0] q_published_head;
   logic      [NumQueues-1:0]       msg_valid, msg_end, msg_skip, msg_ready;
@@ -168,7 +169,7 @@ module vsnd_top
 
   for (genvar q = 0; q < NumQueues; q++) begin : gen_queue
     queue_channel u_queue_channel (
-      .clk_i, .rst_ni, .clear_i(queue_clear[q]), .idle_o(queue_idle[q]),
+      .clk_i, .rst_ni, .clear_i(queue_clear[q]), .idle_o(bus_idle[q]),
       .driver_ok_i(driver_ok), .cfg_i(queue_cfg[q]), .features_i(ring_features),
       .notify_i(notify[q]), .notify_idx_i(notify_idx), .poll_i(q_poll[q]),
       .drain_i(q_drain[q]), .drained_o(q_drained[q]),
@@ -240,7 +241,7 @@ module vsnd_top
   logic [31:0]    frames_played, underruns, silent_frames, late_messages;
 
   control u_control (
-    .clk_i, .rst_ni, .clear_i(queue_clear[QControl]), .device_reset_i(device_reset),
+    .clk_i, .rst_ni, .clear_i(device_reset), .queue_clear_i(queue_clear[QControl]),
     .msg_valid_i(msg_valid[QControl]), .msg_head_i(msg_head[QControl]), .msg_data_i(msg_data[QControl]),
     .msg_count_i(msg_count[QControl]), .msg_end_i(msg_end[QControl]), .msg_chain_i(msg_chain[QControl]),
     .msg_take_o(msg_take[QControl]), .msg_skip_o(msg_skip[QControl]), .msg_ready_o(msg_ready[QControl]),
@@ -297,6 +298,11 @@ module vsnd_top
   assign q_drain[QControl] = 1'b0;
   assign q_drain[QEvent]   = 1'b0;
   assign q_drain[QRx]      = 1'b0;
+  // A queue is reset when its bus is quiet and what stands behind it has forgotten its chains.
+  assign queue_idle[QControl] = bus_idle[QControl];
+  assign queue_idle[QEvent]   = bus_idle[QEvent] && event_idle;
+  assign queue_idle[QTx]      = bus_idle[QTx] && pcm_idle;
+  assign queue_idle[QRx]      = bus_idle[QRx] && refuse_idle;
   assign core_idle         = control_idle && event_idle && pcm_idle && refuse_idle;
 
   // ---------------------------------------------------------------------------------------------
