@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record: one folder with everything that was asked, seen and said, from which every number can be computed again.
+
+``log.jsonl`` is append-only, one JSON object a line, on disk before `append` returns; a run that was interrupted goes on after
+its last whole line. Beside it: ``plan.toml``, ``bench.toml`` as used, ``captures/*.npz``. Entries: ``{"kind": "begin",
+...identities}`` first, then ``{"kind": "step", "key", "step", "configuration", "captures": {"file", "sha256"}, "board": [...],
+"done": {...}}``. The user opens a folder with one plan and one bench for its whole life.
+"""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from virtone.bench.errors import BenchError
+from virtone.signal.capture import Capture, file_sha256, load_captures, save_captures
+
+
+class RecordError(BenchError):
+    """A record that cannot be used: names the file and what would be right."""
+
+
+class Record:
+    """An open record folder."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.entries: list[dict[str, Any]] = []
+        log = self.folder / "log.jsonl"
+        if log.exists():
+            whole = log.read_bytes()
+            end = whole.rfind(b"\n") + 1
+            for number, line in enumerate(whole[:end].splitlines(), 1):
+                try:
+                    self.entries.append(json.loads(line))
+                except ValueError as error:
+                    raise RecordError(f"{log}: line {number} is no JSON ({error}); restore the file or remove the folder {self.folder}") from None
+            self._end = end
+
+    @classmethod
+    def create(cls, folder: Path | str, plan: Path, bench: Path) -> Record:
+        """Open ``folder`` for these two files: new, or the same run to be resumed. Raises RecordError when it holds another run."""
+        folder = Path(folder)
+        (folder / "captures").mkdir(parents=True, exist_ok=True)
+        for name, source in (("plan.toml", plan), ("bench.toml", bench)):
+            kept = folder / name
+            if (folder / "log.jsonl").exists() and (not kept.exists() or file_sha256(kept) != file_sha256(source)):
+                raise RecordError(f"{folder}: holds a run with another {name} than {source}; remove it, or choose another --out")
+            aside = folder / f".{name}.part"
+            shutil.copyfile(source, aside)
+            aside.replace(kept)
+        return cls(folder)
+
+    @property
+    def begin(self) -> dict[str, Any]:
+        """The first entry. Raises RecordError on an empty record."""
+        if not self.entries or self.entries[0].get("kind") != "begin":
+            raise RecordError(f"{self.folder}: no run recorded in log.jsonl; right is a folder that virtone certify wrote")
+        return self.entries[0]
+
+    def steps(self, step: str | None = None, configuration: str | None = None) -> list[dict[str, Any]]:
+        """Step entries in order, all or those of one kind and configuration."""
+        return [e for e in self.entries if e.get("kind") == "step" and (step is None or e["step"] == step)
+                and (configuration is None or e["configuration"] == configuration)]
+
+    def has(self, key: str) -> bool:
+        return any(e.get("key") == key for e in self.entries)
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Write one entry; it is on the disk when this returns."""
+        log = self.folder / "log.jsonl"
+        if log.exists() and log.stat().st_size != getattr(self, "_end", 0):
+            os.truncate(log, getattr(self, "_end", 0))  # the rest of a line that an interruption cut
+        with log.open("ab") as file:
+            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+            self._end = file.tell()
+        self.entries.append(entry)
+
+    def keep(self, key: str, captures: Sequence[Capture]) -> dict[str, str]:
+        """Store captures under a step's key; returns ``{"file", "sha256"}`` for its entry."""
+        name = f"captures/{key.replace('/', '_')}.npz"
+        return {"file": name, "sha256": save_captures(self.folder / name, captures)}
+
+    def captures(self, entry: dict[str, Any]) -> list[Capture]:
+        """Captures of a step. Raises RecordError when the file is not the one that was recorded."""
+        kept = entry["captures"]
+        path = self.folder / kept["file"]
+        if not path.exists():
+            raise RecordError(f"{path}: missing; the record is not complete")
+        digest = file_sha256(path)
+        if digest != kept["sha256"]:
+            raise RecordError(f"{path}: sha256 is {digest[:16]}..., the log says {kept['sha256'][:16]}...: the capture was changed")
+        return load_captures(path)
+
+    @property
+    def log_sha256(self) -> str:
+        return file_sha256(self.folder / "log.jsonl")
