@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Control requests of the driver: sent, waited for with a timeout, answered or refused (sound/virtio/virtio_ctl_msg.c).
+"""Control requests of the driver: sent, waited for with a timeout, answered or refused
+(sound/virtio/virtio_ctl_msg.c).
 
-Promise: `request` returns the bytes behind the status header or raises what Linux would return: BAD_MSG is `InvalidArgument`,
-NOT_SUPP `NotSupported`, IO_ERR `DeviceIoError`, no answer in time `MessageTimeout`. A request that timed out keeps its memory until
-the device gives it back.
+Promise: `request` returns the bytes behind the status header or raises what Linux would return: BAD_MSG is
+`InvalidArgument`, NOT_SUPP `NotSupported`, IO_ERR `DeviceIoError`, no answer in time `MessageTimeout`. A request
+that timed out keeps its memory until the device gives it back.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class ControlQueue:
         return pending
 
     async def exchange(self, request: bytes, more: int = 0, header: int = 4) -> bytes:
-        """Send any bytes; returns the response bytes the device has written into a header of `header` and `more` bytes."""
+        """Send any bytes; returns what the device has written into `header` and, behind it, `more` bytes."""
         pending = await self._send(request, header, more)
         if not await wait_with_timeout(self._transport.port, pending.answered, self.timeout_ms * 1e6):
             self._transport.check()

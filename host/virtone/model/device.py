@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The oracle: the sound device's half, register-accurate, on the timeline (docs/device.md).
 
-Promise: behaves as that page says, written from it alone. It records what happened: `frames`, `used_log` of each queue,
-`events` with exact times. Registers are reached through `device_port.DevicePort`, memory is read and written in no time;
-a notification is served `service_ns` later.
+Promise: behaves as that page says, written from it alone. It records what happened: `frames`, `used_log` of each
+queue, `events` with exact times. Registers are reached through `device_port.DevicePort`, memory is read and written
+in no time; a notification is served `service_ns` later.
 
 User's duty: one `Timeline` and one `Memory` shared with the driver.
 """

@@ -2,7 +2,8 @@
 """The device's walk along one descriptor chain (docs/device.md "Malformed rings").
 
 Promise: readable bytes, then room for writable ones, whatever the framing: direct, indirect, or direct followed by
-indirect, split at any byte. Descriptors are read as their bytes are needed; a fault raises `RingFault`, a bus error `BusError`.
+indirect, split at any byte. Descriptors are read as their bytes are needed; a fault raises `RingFault`, a bus error
+`BusError`.
 
 User's duty: `finish` before the used element, so that no malformed chain is ever put on the used ring.
 """

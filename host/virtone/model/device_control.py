@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Control requests of the device (docs/device.md "Control requests" and "Lifecycle").
 
-Promise: `answer(device, chain)` gives the response bytes of one request; of the rules on that page the first that applies
-decides, and a refused request changes nothing.
+Promise: `answer(device, chain)` gives the response bytes of one request; of the rules on that page the first that
+applies decides, and a refused request changes nothing.
 """
 
 from __future__ import annotations

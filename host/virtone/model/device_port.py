@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A `Port` to the modelled device on the timeline.
 
-Promise: a register access takes `access_ns` of simulated time and happens at its end; while the device is being reset it is held as
-docs/device.md says. `accesses` counts them.
+Promise: a register access takes `access_ns` of simulated time and happens at its end; while the device is being
+reset it is held as docs/device.md says. `accesses` counts them.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the modelled device offers unless it is given another `virtone.virtio.profile.Profile`.
 
-Promise: `DEFAULT` is the device of docs/device.md, written down from that page; `items` are the structures an *_INFO
-request speaks of, in order of their ids.
+Promise: `DEFAULT` is the device of docs/device.md, written down from that page; `items` are the structures an
+*_INFO request speaks of, in order of their ids.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from virtone.virtio import mmio, snd
-from virtone.virtio.profile import Profile, Stream
+from virtone.virtio.profile import ChannelMap, Jack, Profile, Stream
 
 _FEATURES = (
     mmio.VIRTIO_F_VERSION_1,
@@ -45,9 +47,11 @@ DEFAULT = Profile(
 
 def items(profile: Profile, request: int) -> tuple[bytes, ...]:
     """The items of an *_INFO request code, as bytes."""
-    described = {
-        int(snd.VIRTIO_SND_R_PCM_INFO): profile.streams,
-        int(snd.VIRTIO_SND_R_JACK_INFO): profile.jacks,
-        int(snd.VIRTIO_SND_R_CHMAP_INFO): profile.chmaps,
-    }.get(int(request), ())
+    described: Sequence[Stream | Jack | ChannelMap] = ()
+    if request == snd.VIRTIO_SND_R_PCM_INFO:
+        described = profile.streams
+    elif request == snd.VIRTIO_SND_R_JACK_INFO:
+        described = profile.jacks
+    elif request == snd.VIRTIO_SND_R_CHMAP_INFO:
+        described = profile.chmaps
     return tuple(item.info() for item in described)

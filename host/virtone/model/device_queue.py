@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The device's half of one split virtqueue (docs/device.md "Queue service").
 
-Promise: chains in the order of the avail ring; a completion writes response, used element and used index in that order and
-then decides the interrupt. A malformed ring stops the queue for good, tells the device, and touches memory no more.
-`used_log` holds every used element with its time and response bytes.
+Promise: chains in the order of the avail ring; a completion writes response, used element and used index in that
+order and then decides the interrupt. A malformed ring stops the queue for good, tells the device, and touches
+memory no more. `used_log` holds every used element with its time and response bytes.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class DeviceQueue:
         return None
 
     def complete(self, chain: Chain, response: bytes, epoch: int | None = None) -> bool:
-        """Answer a chain. `epoch` is the queue's when the chain was taken: one of before a reset is dropped. True when used."""
+        """Answer a chain; True when it is used. `epoch`, the queue's when it was taken, tells chains of before a reset."""
         if not self.live or (epoch is not None and epoch != self.epoch):
             return False
         with self.guard():

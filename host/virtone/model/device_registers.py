@@ -153,8 +153,8 @@ class Registers:
         if value == 0:
             self._reset()
         elif not self.resetting:
-            agreed = self.driver_features >> mmio.VIRTIO_F_VERSION_1 & 1 and not self.driver_features & ~self.profile.features
-            if not agreed:
+            accepted = self.driver_features
+            if not accepted >> mmio.VIRTIO_F_VERSION_1 & 1 or accepted & ~self.profile.features:
                 value &= ~_FEATURES_OK
             self.status = value | self.status & _NEEDS_RESET
 

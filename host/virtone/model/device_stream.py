@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One output stream of the device: messages in, frames out at the word clock (docs/device.md "Output stream").
 
-Promise: a message completes when the last bit of its last frame has left the serializer, in message order, one completion
-per message; payload is fetched ahead by at most the prefetch window; nothing is lost or repeated across STOP and START.
+Promise: a message completes when the last bit of its last frame has left the serializer, in message order, one
+completion per message; payload is fetched ahead by at most the prefetch window; nothing is lost or repeated across
+STOP and START.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PREFETCH_BYTES = 256
 
 
 class FramePlayed(NamedTuple):
-    """A frame of a message on the wire: time of its first bit, both 32-bit slots as signed numbers, and the chain's head."""
+    """A frame of a message on the wire: time of its first bit, both slots as signed 32-bit numbers, the chain's head."""
 
     tick: int
     left: int
@@ -234,7 +235,8 @@ class OutputStream:
         while self._messages:
             first = self._messages[0]
             # The turn of a message without frames comes at a frame boundary of a running stream.
-            if not first.fetched or first.played < first.frames or (not first.frames and self.state is not State.RUNNING):
+            its_turn = bool(first.frames) or self.state is State.RUNNING
+            if not first.fetched or first.played < first.frames or not its_turn:
                 return
             self._messages.popleft()
             status = snd.VIRTIO_SND_S_IO_ERR if first.broken else snd.VIRTIO_SND_S_OK

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reference driver: what Linux' snd_virtio does, over a `Port` (sound/virtio/virtio_card.c).
 
-Promise: `probe` brings the device up in Linux' order and describes its streams; `pcm(n)` is an ALSA-like handle on stream n.
-Events are kept in `events` and given to their stream. `policy` says when periods are queued: `ack` (Linux 6.7 and later: when the
-application has filled them) or `requeue` (the driver before that: all at start, each again when it completes).
+Promise: `probe` brings the device up in Linux' order and describes its streams; `pcm(n)` is an ALSA-like handle on
+stream n. Events are kept in `events` and given to their stream. `policy` says when periods are queued: `ack` (Linux
+6.7 and later: when the application has filled them) or `requeue` (the driver before that: all at start, each again
+when it completes).
 
 User's duty: one driver per port; `remove` before the port is given to another one.
 """
@@ -23,7 +24,7 @@ from virtone.model.transport import LINUX_TRANSPORT_FEATURES, VirtioMmio, featur
 from virtone.model.virtqueue import Virtqueue
 from virtone.virtio import mmio, snd
 
-# What snd_virtio takes when it is offered. RING_RESET is none of Linux' features on virtio-mmio; add it to reset queues.
+# What snd_virtio takes when it is offered. Linux does not take RING_RESET on virtio-mmio; add it to reset queues.
 LINUX_FEATURES = LINUX_TRANSPORT_FEATURES | feature_mask(snd.VIRTIO_SND_F_CTLS)
 
 

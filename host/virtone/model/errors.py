@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong on the guest's half, named as the kernel names it.
 
-Promise: every error of the driver and of the PCM core is a `DriverError`; `errno` is the value and
-`errno_name` the name Linux' driver returns for the same cause, the message says which thing and what would be right.
+Promise: every error of the driver and of the PCM core is a `DriverError`; `errno` is the value and `errno_name` the
+name Linux' driver returns for the same cause, the message says which thing and what would be right.
 """
 
 from __future__ import annotations

@@ -24,9 +24,7 @@ class BusError(Exception):
     """An access that no memory answers. `address` and `size` in bytes."""
 
     def __init__(self, address: int, size: int, base: int, length: int) -> None:
-        super().__init__(
-            f"access of {size} bytes at {address:#x}: guest memory is {base:#x}..{base + length - 1:#x}"
-        )
+        super().__init__(f"access of {size} bytes at {address:#x}: guest memory is {base:#x}..{base + length - 1:#x}")
         self.address = address
         self.size = size
 
@@ -85,7 +83,7 @@ class Memory:
         return bytes(self._view)
 
     def alloc(self, size: int, align: int = 16, zero: bool = True) -> int:
-        """Address of `size` free bytes, a multiple of `align` (a power of two); first fit, zeroed unless told not to."""
+        """Address of `size` free bytes, a multiple of `align` (a power of two); first fit, zeroed if `zero`."""
         if size <= 0 or align <= 0 or align & (align - 1):
             raise ValueError(f"alloc of {size} bytes aligned to {align}: size must be positive, align a power of two")
         for index, (start, length) in enumerate(self._free):

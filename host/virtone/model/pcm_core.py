@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ALSA core above the operators, as far as a playback application needs it (sound/core/pcm_lib.c, pcm_native.c).
 
-Promise: `writei` blocks until all frames are in the buffer and starts the stream at `start_threshold`; an underrun raises `Xrun`, and
-`prepare` recovers; `drain` plays everything, `drop` nothing more; `pause` loses nothing. `status` says what an application is told:
-the next frame written is heard `delay` frames after the last hw_ptr update.
+Promise: `writei` blocks until all frames are in the buffer and starts the stream at `start_threshold`; an underrun
+raises `Xrun`, and `prepare` recovers; `drain` plays everything, `drop` nothing more; `pause` loses nothing.
+`status` says what an application is told: the next frame written is heard `delay` frames after the last hw_ptr
+update.
 
 User's duty: one task at a time calls a handle's methods, but `status` may be called by any.
 """
@@ -43,7 +44,7 @@ _ACTIVE = (PcmState.RUNNING, PcmState.DRAINING, PcmState.PAUSED)
 
 @dataclass(frozen=True)
 class PcmStatus:
-    """Positions in frames; `delay` = appl_ptr - hw_ptr + what the device still has ahead of it; `tstamp_ns` of the last hw_ptr change."""
+    """Positions in frames; `delay` = appl_ptr - hw_ptr + the device's latency; `tstamp_ns` is that of the last hw_ptr change."""
 
     state: PcmState
     appl_ptr: int
@@ -100,7 +101,7 @@ class Pcm:
     def sw_params(
         self, start_threshold: int | None = None, avail_min: int | None = None, stop_threshold: int | None = None
     ) -> None:
-        """Thresholds in frames; what is not given stays. Defaults: start when full, wake per period, stop when empty."""
+        """Thresholds in frames; None leaves one. `hw_params` sets: start when full, wake per period, stop when empty."""
         self.start_threshold = self.start_threshold if start_threshold is None else start_threshold
         self.avail_min = max(1, self.avail_min if avail_min is None else avail_min)
         self.stop_threshold = self.stop_threshold if stop_threshold is None else stop_threshold
@@ -173,7 +174,7 @@ class Pcm:
             await self._start()
 
     async def drain(self, pad: bool = True) -> None:
-        """Play everything written, then stop. `pad` fills the last period with silence; without, `ack` never sends it."""
+        """Play everything written, then stop. `pad` fills the last period with silence; else `ack` never sends it."""
         self._require("drain", PcmState.PREPARED, PcmState.RUNNING, PcmState.SETUP)
         if self.state is PcmState.SETUP:
             return
@@ -224,9 +225,7 @@ class Pcm:
                 await self._update_hw_ptr()
             runtime = self._runtime()
             delay = runtime.appl_ptr - self.hw_ptr + runtime.delay
-            return PcmStatus(
-                self.state, runtime.appl_ptr, self.hw_ptr, delay, self.avail(), self.xruns, self.tstamp_ns
-            )
+            return PcmStatus(self.state, runtime.appl_ptr, self.hw_ptr, delay, self.avail(), self.xruns, self.tstamp_ns)
 
     # Inside.
 

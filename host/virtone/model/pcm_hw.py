@@ -130,7 +130,7 @@ class PcmHardware:
     def refine(
         self, format: str, channels: int, rate: int, period_size: int, periods: int = 4, near: bool = False
     ) -> HwParams:
-        """Parameters inside the limits; `near` moves period and count to the nearest possible, else that is an error."""
+        """Parameters inside the limits; `near` moves period and count into them, else that is an error."""
         if format not in self.formats:
             raise InvalidArgument(f"format {format!r}: the stream offers {', '.join(self.formats)}")
         if rate not in self.rates:

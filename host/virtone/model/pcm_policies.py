@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """When the driver queues a period: the two policies Linux has had.
 
-Promise: `requeue` is the driver up to Linux 6.6 (it exposes a period again before the application has refilled it), `ack` the one
-since (a period is exposed once it is full, through the ack operator).
+Promise: `requeue` is the driver up to Linux 6.6 (it exposes a period again before the application has refilled it),
+`ack` the one since (a period is exposed once it is full, through the ack operator).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RequeueSubstream(PcmSubstream):
 
 
 class AckSubstream(PcmSubstream):
-    """Policy `ack`: a period is queued once the application has filled it; XRUN events change nothing (Linux 6.7 and later)."""
+    """Policy `ack`: a period is queued once the application has filled it; XRUN events change nothing (Linux 6.7)."""
 
     def __init__(self, driver: SoundDriver, stream_id: int, hardware: PcmHardware) -> None:
         super().__init__(driver, stream_id, hardware)
@@ -70,7 +70,7 @@ class AckSubstream(PcmSubstream):
         params = self.runtime.params
         fresh = (self.runtime.appl_ptr - self._seen) * params.frame_bytes
         if fresh < 0:
-            raise InvalidArgument(f"stream {self.stream_id}: the application pointer went back, rewinds are not possible")
+            raise InvalidArgument(f"stream {self.stream_id}: the application pointer went back; there are no rewinds")
         self._seen = self.runtime.appl_ptr
         batch = []
         while fresh:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """PCM operators of the driver (sound/virtio/virtio_pcm_ops.c, virtio_pcm_msg.c), in both queueing policies.
 
-Promise: open, close, hw_params, hw_free, prepare, trigger, sync_stop, pointer, ack do to the device what Linux' do. `runtime.delay` follows
-`latency_bytes` of the last completion. `elapsed` (set by the PCM core) runs in a task of its own, coalescing like a work item.
+Promise: open, close, hw_params, hw_free, prepare, trigger, sync_stop, pointer, ack do to the device what Linux' do.
+`runtime.delay` follows `latency_bytes` of the last completion. `elapsed` (set by the PCM core) runs in a task of
+its own, coalescing like a work item.
 
-Known differences, both on purpose: `prepare` empties half-filled messages (Linux leaves their fill level and then never sends
-them), and the `requeue` policy reports elapsed periods from a task, as Linux does since 5.13, not from the interrupt.
+Known differences, both on purpose: `prepare` empties half-filled messages (Linux leaves their fill level and then
+never sends them), and the `requeue` policy reports elapsed periods from a task, as Linux does since 5.13, not from
+the interrupt.
 """
 
 from __future__ import annotations

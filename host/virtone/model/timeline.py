@@ -77,7 +77,7 @@ class TimelineEvent:
 class _Wait:
     """What a coroutine yields to the timeline: it goes on when the event is set, or after `ticks`."""
 
-    __slots__ = ("event", "ticks", "_handle")
+    __slots__ = ("_handle", "event", "ticks")
 
     def __init__(self, event: TimelineEvent | None, ticks: int = 0) -> None:
         self.event = event
@@ -145,14 +145,14 @@ class TimelineTask:
         except StopIteration as end:
             self._result = end.value
             self._finished.set()
-        except Exception as error:  # kept for whoever awaits the task, else it ends the run
+        except Exception as error:  # noqa: BLE001 - kept for whoever awaits the task, else it ends the run
             self._exception = error
             if not self._joined:
                 self.timeline._failed.append(self)
             self._finished.set()
         else:
             if not isinstance(wait, _Wait):
-                raise TimelineError(f"task {self.name} awaited {wait!r}; only what a Port hands out can be awaited here")
+                raise TimelineError(f"task {self.name} awaited {wait!r}; only what a Port hands out can be awaited")
             self._waits_for = wait
             wait.arm(self)
 
@@ -209,7 +209,7 @@ class Timeline:
     def run(self, coroutine: Coroutine[Any, Any, Any], limit_ns: float = 60e9) -> Any:
         """Run the world until `coroutine` has ended; returns its result or raises its exception.
 
-        Raises `Deadlock`, `TimeLimit` after `limit_ns` simulated nanoseconds, or the exception of a task nobody awaited.
+        Raises `Deadlock`, `TimeLimit` after `limit_ns` of simulated time, or the exception of a task nobody awaited.
         """
         limit = self.now + round(limit_ns * TICKS_PER_NS)
         main = self.spawn(coroutine)

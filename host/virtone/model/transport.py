@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver's half of virtio-mmio, version 2, in Linux' order of accesses.
 
-Promise: `probe`, `negotiate`, `setup_queue`, `driver_ok` make the register accesses of drivers/virtio/virtio_mmio.c and
-drivers/virtio/virtio.c in their order; the interrupt service reads the status, acknowledges it and then services
-all queues. DEVICE_NEEDS_RESET ends in `NeedsReset` on the next use. Single queues can be reset (virtio 1.4, 2.6.1.1).
+Promise: `probe`, `negotiate`, `setup_queue`, `driver_ok` make the register accesses of drivers/virtio/virtio_mmio.c
+and drivers/virtio/virtio.c in their order; the interrupt service reads the status, acknowledges it and then
+services all queues. DEVICE_NEEDS_RESET ends in `NeedsReset` on the next use. Single queues can be reset (virtio
+1.4, 2.6.1.1).
 
 User's duty: callbacks are coroutines without arguments and run inside the interrupt service, one after another.
 """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exact word clock of the I2S output.
 
-Promise: boundaries are whole ticks of the timeline, `n` frames after another exactly `n` periods later, for ever: no drift.
-A boundary is where a left sample's most significant bit goes onto the wire; 64 bit clocks later the frame's last bit has left.
+Promise: boundaries are whole ticks of the timeline, `n` frames after another exactly `n` periods later, for ever:
+no drift. A boundary is where a left sample's most significant bit goes onto the wire; 64 bit clocks later the
+frame's last bit has left.
 """
 
 from __future__ import annotations
@@ -27,15 +28,16 @@ class WordClock:
     """Runs from power-up at 48 kHz, whatever the streams do."""
 
     def __init__(self, rate: int = snd.VIRTIO_SND_PCM_RATE_48000) -> None:
-        self._epoch = 0
-        self.set_rate(rate, now=-1)
-        self._epoch = 0
+        self._epoch = 0  # a boundary
+        self.rate = rate
+        self.rate_hz = snd.RATES.of(rate).hz
+        self.period = frame_ticks(self.rate_hz)
 
     def set_rate(self, rate: int, now: int) -> None:
-        """Go over to a rate (a VIRTIO_SND_PCM_RATE_* code) at the next boundary after `now`; same rate: nothing changes."""
+        """Go over to a rate (a VIRTIO_SND_PCM_RATE_* code) at the next boundary after `now`; the same one changes nothing."""
         hz = snd.RATES.of(rate).hz
         period = frame_ticks(hz)
-        if now >= 0 and period != self.period:
+        if period != self.period:
             self._epoch = self.after(now)
         self.rate = rate
         self.rate_hz = hz
