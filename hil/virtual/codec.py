@@ -143,7 +143,9 @@ class Codec:
             position = (at - times[0]) / interval
         else:
             position = np.interp(at, times, frame)
-            position += np.where(at < times[0], (at - times[0]) / interval, 0) + np.where(at > times[-1], (at - times[-1]) / interval, 0)
+            position += np.where(at < times[0], (at - times[0]) / interval, 0) + np.where(
+                at > times[-1], (at - times[-1]) / interval, 0
+            )
         place = (position - fir.delay_frames + fir.half_frames) * OVERSAMPLING + 4
         volts[low:high] += _cubic(points, place)
 
@@ -190,7 +192,9 @@ def _hashed_gauss(keys: np.ndarray, seed: int) -> np.ndarray:
 
 def _part(name: str, rms_v: float, snr_db: float, max_rate_hz: float, **filters: Filter) -> Codec:
     peak = rms_v * np.sqrt(2)
-    return Codec(name, {SpeedClass[k.upper()]: f for k, f in filters.items()}, peak, rms_v * 10 ** (-snr_db / 20), max_rate_hz)
+    return Codec(
+        name, {SpeedClass[k.upper()]: f for k, f in filters.items()}, peak, rms_v * 10 ** (-snr_db / 20), max_rate_hz
+    )
 
 
 CODECS = {
@@ -209,5 +213,9 @@ def codec_by_name(name: str) -> Codec:
     found = CODECS.get(name.upper())
     if found is None:
         near = difflib.get_close_matches(name.upper(), CODECS, 1, 0.4)
-        raise CodecError(f"codec {name!r} is not modelled; " + (f"did you mean {near[0]}? " if near else "") + f"There are {', '.join(CODECS)}")
+        raise CodecError(
+            f"codec {name!r} is not modelled; "
+            + (f"did you mean {near[0]}? " if near else "")
+            + f"There are {', '.join(CODECS)}"
+        )
     return found

@@ -72,7 +72,12 @@ class Faults:
         text = command.decode("latin-1").upper()
         with self._lock:
             for fault in self.armed:
-                if fault.kind == "never_triggers" or fault.match not in text or data is None or fault.struck >= fault.count:
+                if (
+                    fault.kind == "never_triggers"
+                    or fault.match not in text
+                    or data is None
+                    or fault.struck >= fault.count
+                ):
                     continue
                 is_block, is_idn = data.startswith(b"#"), "*IDN?" in text
                 if ("block" in fault.kind and not is_block) or (fault.kind == "wrong_idn" and not is_idn):

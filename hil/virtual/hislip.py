@@ -19,7 +19,9 @@ from enum import IntEnum
 from .faults import Faults
 from .scpi import ScpiDevice
 
-HEADER = struct.Struct("!2sBBIQ")  # prologue, message type, control code, message parameter, payload length (IVI-6.1 table 1)
+HEADER = struct.Struct(
+    "!2sBBIQ"
+)  # prologue, message type, control code, message parameter, payload length (IVI-6.1 table 1)
 PROLOGUE = b"HS"
 LIMIT = 1 << 20  # longest message taken or sent, header included
 VENDOR_ID = int.from_bytes(b"VT", "big")
@@ -119,7 +121,7 @@ class HislipServer:
     def _channel(self, sock: socket.socket) -> None:
         """One connection: its first message says which channel it is."""
         try:
-            kind, _, parameter, payload = self._receive(sock)
+            kind, _, parameter, _ = self._receive(sock)
             if kind == Message.INITIALIZE:
                 session = Session(next(self._numbers) & 0xFFFF, sock)
                 session.sockets.append(sock)

@@ -20,8 +20,10 @@ import threading
 
 import numpy as np
 
+from cocotb_tests.engine.capture_ring import FRAME
+
 from .codec import split_runs
-from .ring_source import FRAME, RingOverrun, RingSource
+from .ring_source import Overrun, RingSource
 from .scpi import ScpiDevice, ScpiError, block, number
 
 MEMORY_FRAMES = 16 << 20
@@ -67,7 +69,7 @@ class I2sAnalyzer(ScpiDevice):
         try:
             if count:
                 self._chunks.append(self.source.frames(self._next, count))
-        except RingOverrun as error:
+        except Overrun as error:
             self._capturing = False
             self.push_error(ScpiError(-230, str(error)))
             return

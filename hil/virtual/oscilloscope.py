@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .codec import Codec
-from .ring_source import RingSource
+from .ring_source import Overrun, RingSource
 
 ADC_BITS = 12
 MEMORY_POINTS = 4_000_000  # shared by the segments
@@ -26,6 +26,7 @@ MAX_RATE_HZ = 5e9
 LOGIC_HIGH_V = 3.3
 SLEW_S = 5e-9  # 0 to 100 % of a marker edge
 DIVISIONS_X, DIVISIONS_Y = 10, 8
+SETTLE_PS = 200e6  # a frame is in the ring when its last bit has passed: at most one frame (5512.5 Hz) after its stamp
 AUTO_TRIGGER_S = 0.05  # auto sweep: a trigger of its own after this much simulated time
 
 
@@ -38,6 +39,8 @@ class Vertical:
     offset_v: float = 0.0  # at the centre of the screen
     coupling: str = "DC"
     bandwidth_limit: bool = False
+    probe: float = 1.0
+    impedance: str = "ONEM"
 
 
 @dataclass
@@ -97,7 +100,13 @@ class Oscilloscope:
 
     def __init__(self, source: RingSource, codec: Codec, *, timebase_ppm: float = 0.8, noise_lsb: float = 0.7, seed: int = 1,
                  audio: str = "left", max_points: int = MEMORY_POINTS) -> None:  # fmt: skip
-        self.source, self.codec, self.timebase_ppm, self.noise_lsb, self.seed = source, codec, timebase_ppm, noise_lsb, seed
+        self.source, self.codec, self.timebase_ppm, self.noise_lsb, self.seed = (
+            source,
+            codec,
+            timebase_ppm,
+            noise_lsb,
+            seed,
+        )
         if audio not in ("left", "right"):
             raise ValueError(f"audio channel {audio!r}; right is left or right")
         self.audio, self.max_points = audio, max_points
@@ -155,12 +164,13 @@ class Oscilloscope:
                     return
                 self.trigger_event = True
             end = self._trigger_ps + self._true_ps(self.settings.stop_s)
-            if now < end:
-                self.source.want(math.ceil(end))
+            if now < end + SETTLE_PS:
+                self.source.want(math.ceil(end + SETTLE_PS))
                 return
             self._keep(self._trigger_ps)
             self._earliest_ps = max(
-                end + self._true_ps(max(0.0, -self.settings.start_s)), self._trigger_ps + self._true_ps(self.settings.holdoff_s)
+                end + self._true_ps(max(0.0, -self.settings.start_s)),
+                self._trigger_ps + self._true_ps(self.settings.holdoff_s),
             )
             self._trigger_ps = None
             if self.lost or len(self.segments) >= self.wanted_segments:
@@ -172,7 +182,9 @@ class Oscilloscope:
     def codes(self, segment: Segment, channel: int, decimate: int = 1) -> tuple[np.ndarray, float]:
         """ADC codes (int32, 0..4095, mid-scale 2048) of every `decimate`-th sample, and volts per code."""
         front = self.settings.channels[channel]
-        at_s = (segment.first_s + np.arange(0, segment.points, decimate) / segment.rate_hz) / (1 + self.timebase_ppm * 1e-6)
+        at_s = (segment.first_s + np.arange(0, segment.points, decimate) / segment.rate_hz) / (
+            1 + self.timebase_ppm * 1e-6
+        )
         volts = self._volts(segment, channel, at_s)
         if front.coupling == "AC":
             volts = volts - volts.mean()
@@ -240,11 +252,15 @@ class Oscilloscope:
         start = trigger_ps + self._true_ps(settings.start_s)
         stop = trigger_ps + self._true_ps(settings.stop_s)
         try:
-            frames = self.source.frames_between(math.floor(max(0.0, start - self.codec.memory_s * 1e12)), math.ceil(stop) + 1)
+            frames = self.source.frames_between(
+                math.floor(max(0.0, start - self.codec.memory_s * 1e12)), math.ceil(stop) + 1
+            )
             markers = self.source.markers_between(max(0, math.floor(start)), math.ceil(stop) + 1)
-        except Exception as error:
+        except (Overrun, IndexError) as error:
             self.lost = str(error)
             return
         first_s = settings.start_s + self._random().random() / settings.rate_hz
         self._records += 1
-        self.segments.append(Segment(trigger_ps, first_s, settings.rate_hz, settings.points, frames, markers, self._records))
+        self.segments.append(
+            Segment(trigger_ps, first_s, settings.rate_hz, settings.points, frames, markers, self._records)
+        )

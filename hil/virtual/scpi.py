@@ -96,7 +96,9 @@ def number(text: str, low: float, high: float, **names: float) -> float:
     for name, value in names.items():
         if is_mnemonic(name, text):
             return value
-    found = re.fullmatch(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([munpkMG]|MA)?(V|S|HZ|s|v|Hz|hz)?\s*", text)
+    found = re.fullmatch(
+        r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([munpkMG]|MA)?(V|S|HZ|s|v|Hz|hz)?\s*", text
+    )
     if not found:
         raise ScpiError(-104, f"{text!r} is no number")
     scale = {None: 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "p": 1e-12, "k": 1e3, "M": 1e-3, "MA": 1e6, "G": 1e9}[found[2]]
@@ -220,7 +222,8 @@ class ScpiDevice:
                 return None
             except ScpiError as error:
                 self.push_error(error)
-            except Exception as error:  # a defect of ours must not take the server down: it is reported like a device error
+            except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+                # A defect of ours must not take the server down: it is reported like a device error.
                 self.push_error(ScpiError(-200, f"{type(error).__name__}: {error}"))
         return b";".join(answers) + b"\n" if answers else None
 

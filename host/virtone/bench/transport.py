@@ -27,7 +27,9 @@ _DEAD = (OSError, RuntimeError, EOFError, AttributeError, AssertionError, pyvisa
 _manager: pyvisa.ResourceManager | None = None
 
 for _name in ("pyvisa", "pyvisa_py"):
-    logging.getLogger(_name).addHandler(logging.NullHandler())  # they print tracebacks of failures that we report ourselves
+    logging.getLogger(_name).addHandler(
+        logging.NullHandler()
+    )  # they print tracebacks of failures that we report ourselves
 
 
 class Link(Protocol):
@@ -48,7 +50,9 @@ def open_visa(resource: str, *, timeout_s: float = 10.0, open_timeout_s: float =
     try:
         link.identity = link.query("*IDN?", min(timeout_s, open_timeout_s))
         if link.identity.count(",") < 2:
-            raise BadAnswer(resource, "*IDN?", None, f"{link.identity[:80]!r} is no identity (maker,model,serial,firmware)")
+            raise BadAnswer(
+                resource, "*IDN?", None, f"{link.identity[:80]!r} is no identity (maker,model,serial,firmware)"
+            )
     except InstrumentError:
         link.close()
         raise
@@ -70,12 +74,15 @@ class Visa:
         try:
             if _manager is None:  # one for all: closing one of two pulls the sessions of the other
                 _manager = pyvisa.ResourceManager(self._backend)
-            self._instrument = _manager.open_resource(self.resource, open_timeout=int(self._open_timeout_s * 1000), chunk_size=CHUNK)
+            self._instrument = _manager.open_resource(
+                self.resource, open_timeout=int(self._open_timeout_s * 1000), chunk_size=CHUNK
+            )
             self._instrument.write_termination = "\n"
             self._instrument.read_termination = "\n" if self._raw_socket else None
         except (pyvisa.errors.Error, ValueError, *_DEAD) as error:
-            detail = "nothing listens there" if type(error).__name__ == "OpenError" else _text(error)
-            raise InstrumentLost(self.resource, "", time.monotonic() - began, f"cannot open: {detail}") from error
+            missing = getattr(error, "error_code", None) == StatusCode.error_resource_not_found
+            detail = "cannot open: nothing answers at that address" if missing else f"cannot open: {_text(error)}"
+            raise InstrumentLost(self.resource, "", time.monotonic() - began, detail) from error
         if self._raw_socket:  # otherwise a write followed by a query stalls 40 ms (Nagle and delayed acknowledge)
             with contextlib.suppress(AttributeError, KeyError, OSError):
                 self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -153,7 +160,9 @@ class Visa:
                 with visa.ignore_warning(session, StatusCode.success_max_count_read):  # expected: we ask for so many
                     data, status = visa.read(session, count)
                 end = status in (StatusCode.success, StatusCode.success_termination_character_read)
-                return bytes(data), end if not self._raw_socket else status == StatusCode.success_termination_character_read
+                return bytes(
+                    data
+                ), end if not self._raw_socket else status == StatusCode.success_termination_character_read
             except pyvisa.errors.VisaIOError as error:
                 waited = time.monotonic() - began
                 if error.error_code != StatusCode.error_timeout:
@@ -189,9 +198,12 @@ class Visa:
         if not self._raw_socket:
             return self._read(CHUNK, deadline, command, began)[0]
         self._instrument.timeout = SLICE_S * 1000
-        with contextlib.suppress(pyvisa.errors.VisaIOError):
-            with self._instrument.visalib.ignore_warning(self._instrument.session, StatusCode.success_max_count_read):
-                return bytes(self._instrument.visalib.read(self._instrument.session, 1)[0])
+        visa, session = self._instrument.visalib, self._instrument.session
+        with (
+            contextlib.suppress(pyvisa.errors.VisaIOError),
+            visa.ignore_warning(session, StatusCode.success_max_count_read),
+        ):
+            return bytes(visa.read(session, 1)[0])
         return b""
 
     def _recover(self, command: str) -> None:
@@ -261,13 +273,17 @@ class SerialLine:
             first = self._serial.read(1)
             return first + self._serial.read(self._serial.in_waiting) if first else b""
         except (serial.SerialException, OSError, TypeError) as error:
-            raise ConsoleLost(f"{self.port}: the console has gone ({_text(error)}); is the board (or the virtual bench) still running?") from error
+            raise ConsoleLost(
+                f"{self.port}: the console has gone ({_text(error)}); is the board (or the virtual bench) still running?"
+            ) from error
 
     def write(self, data: bytes) -> None:
         try:
             self._serial.write(data)
         except (serial.SerialException, OSError, TypeError) as error:
-            raise ConsoleLost(f"{self.port}: the console takes no input ({_text(error)}); is the board still running?") from error
+            raise ConsoleLost(
+                f"{self.port}: the console takes no input ({_text(error)}); is the board still running?"
+            ) from error
 
     def close(self) -> None:
         with contextlib.suppress(Exception):

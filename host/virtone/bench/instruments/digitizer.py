@@ -116,6 +116,10 @@ class Digitizer(Protocol):
 def check_identity(resource: str, identity: Identity, models: Sequence[str], serial: str | None) -> None:
     """Is it one of the models (prefixes) that the driver knows, and the unit that the bench file names? WrongInstrument."""
     if not identity.model.upper().startswith(tuple(m.upper() for m in models)):
-        raise WrongInstrument(resource, "*IDN?", None, f"it says {identity}; this driver takes models {', '.join(models)}")
+        raise WrongInstrument(
+            resource, "*IDN?", None, f"it says {identity}; this driver takes models {', '.join(models)}"
+        )
     if serial and identity.serial != serial:
-        raise WrongInstrument(resource, "*IDN?", None, f"it says serial {identity.serial!r}, the bench file says {serial!r}")
+        raise WrongInstrument(
+            resource, "*IDN?", None, f"it says serial {identity.serial!r}, the bench file says {serial!r}"
+        )

@@ -33,7 +33,7 @@ class I2sAnalyzer:
 
     def start(self) -> None:
         """Begin a capture; what was captured before is forgotten."""
-        self.link.write("*CLS;:CAPTure:STARt")
+        self.link.query("*CLS;:CAPTure:STARt;*OPC?")  # returns when it is capturing: what is played next is in
 
     def stop(self) -> int:
         """End the capture; returns the number of frames. InstrumentRefused if frames were lost or memory was full."""
@@ -52,7 +52,9 @@ class I2sAnalyzer:
         began = time.monotonic()
         while (have := self.frames()) < count:
             if time.monotonic() - began > timeout_s:
-                raise InstrumentTimeout(self.link.resource, ":CAPTure:FRAMes?", timeout_s, f"{have} of {count} frames on the wire")
+                raise InstrumentTimeout(
+                    self.link.resource, ":CAPTure:FRAMes?", timeout_s, f"{have} of {count} frames on the wire"
+                )
             time.sleep(POLL_S)
         return have
 

@@ -108,7 +108,11 @@ class InfiniiVision:
     def fetch(self, segment: int = 1) -> Capture:
         if self._setup is None:
             raise ValueError("fetch before configure")
-        meta: dict[str, object] = {"instrument": str(self.identity), "segment": segment, "settings": self._setup.as_meta()}
+        meta: dict[str, object] = {
+            "instrument": str(self.identity),
+            "segment": segment,
+            "settings": self._setup.as_meta(),
+        }
         if self._setup.segments > 1:
             self._send(f":ACQuire:SEGMented:INDex {segment}")
             meta["time_tag_s"] = self._number(":WAVeform:SEGMented:TTAG?", float)
@@ -156,15 +160,33 @@ class InfiniiVision:
         return int(complete)
 
     def _preamble(self) -> dict[str, float]:
-        names = ("format", "type", "points", "count", "xincrement", "xorigin", "xreference", "yincrement", "yorigin", "yreference")
+        names = (
+            "format",
+            "type",
+            "points",
+            "count",
+            "xincrement",
+            "xorigin",
+            "xreference",
+            "yincrement",
+            "yorigin",
+            "yreference",
+        )
         answer = self.link.query(":WAVeform:PREamble?")
         try:
             values = dict(zip(names, (float(v) for v in answer.split(",")), strict=True))
         except ValueError:
             self._check_errors(":WAVeform:PREamble?")
-            raise BadAnswer(self.link.resource, ":WAVeform:PREamble?", None, f"{answer[:100]!r}; ten numbers are right") from None
+            raise BadAnswer(
+                self.link.resource, ":WAVeform:PREamble?", None, f"{answer[:100]!r}; ten numbers are right"
+            ) from None
         if values["format"] != 1 or not values["xincrement"] > 0 or not values["yincrement"] > 0:
-            raise BadAnswer(self.link.resource, ":WAVeform:PREamble?", None, f"{answer[:120]!r}; WORD data and positive increments are right")
+            raise BadAnswer(
+                self.link.resource,
+                ":WAVeform:PREamble?",
+                None,
+                f"{answer[:120]!r}; WORD data and positive increments are right",
+            )
         return values
 
     def _check_errors(self, what: str) -> None:
