@@ -76,7 +76,8 @@ class Stage:
     def __init__(self, dut: Any, *, gated: bool = True, seed: int = 1) -> None:
         self.dut = dut
         self.gated = gated
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # for the test; the ports have their own, drawn from once a cycle
+        self._port_rng = random.Random(seed + 1)
         self.pace = Pace()
         self.log = Log()
         self.avail: list[Chain] = []
@@ -184,14 +185,14 @@ class Stage:
         if chain is None:
             return {"msg_valid_i": 0, "msg_count_i": 0, "msg_end_i": 0}
         rest = len(chain.data) - chain.position
-        if chain.count < min(8, rest) and self.rng.random() <= self.pace.beat:
+        if chain.count < min(8, rest) and self._port_rng.random() <= self.pace.beat:
             most = min(8, rest)
-            chain.count = most if self.pace.beat == 1.0 else self.rng.randint(chain.count, most)
+            chain.count = most if self.pace.beat == 1.0 else self._port_rng.randint(chain.count, most)
         window = chain.data[chain.position : chain.position + chain.count]
         return {
             "msg_valid_i": 1,
             "msg_head_i": chain.head,
-            "msg_data_i": int.from_bytes(window + self.rng.randbytes(8 - len(window)), "little"),
+            "msg_data_i": int.from_bytes(window + self._port_rng.randbytes(8 - len(window)), "little"),
             "msg_count_i": chain.count,
             "msg_end_i": int(rest == 0),
             "msg_chain_i": chain.head << _CHAIN_HEAD_LSB | chain.tag if rest == 0 else 0,
@@ -207,14 +208,14 @@ class Stage:
         if int(dut.reply_ready_i.value) and int(dut.reply_valid_o.value):
             reply["chain"] = int(dut.reply_chain_o.value)
         elif "chain" not in reply:
-            inputs["reply_ready_i"] = int(self.rng.random() <= self.pace.answer)
+            inputs["reply_ready_i"] = int(self._port_rng.random() <= self.pace.answer)
             return inputs
         if int(dut.reply_pop_i.value) and int(dut.reply_push_o.value):
             assert int(dut.reply_count_o.value) == 8 and int(dut.reply_last_o.value) == 1
             reply["data"] = int(dut.reply_data_o.value)
-            reply["wait"] = self.rng.randint(*self.pace.done_cycles)
+            reply["wait"] = self._port_rng.randint(*self.pace.done_cycles)
         elif "data" not in reply:
-            inputs["reply_pop_i"] = int(self.rng.random() <= self.pace.answer)
+            inputs["reply_pop_i"] = int(self._port_rng.random() <= self.pace.answer)
             return inputs
         if reply["wait"] > 0:
             reply["wait"] -= 1
@@ -271,7 +272,7 @@ class Stage:
 
     async def cycles(self, count: int) -> None:
         """Time of `count` bus cycles, whether the bus clock runs or not."""
-        await Timer(count * BUS_PS, "step")
+        await Timer(max(1, count * BUS_PS), "step")
 
     async def until(self, condition: Any, ns: int = 2_000_000) -> None:
         """Wait until `condition()` holds, looked at each 200 ns; an error after `ns`."""

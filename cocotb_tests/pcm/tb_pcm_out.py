@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -128,7 +129,7 @@ async def every_rate(dut: Any) -> None:
         assert int(dut.mclk_family_o.value) == family
         times = [f.time_ps for f in s.receiver.frames[index:] if f.left or f.right]
         exact = 64 * divider * MCLK_PS[family]
-        assert [b - a for a, b in zip(times, times[1:], strict=False)] == [exact] * 2, f"rate code {rate}"
+        assert [b - a for a, b in pairwise(times)] == [exact] * 2, f"rate code {rate}"
         s.state(STOPPED)
         await s.cycles(2)
         await s.release()
@@ -141,7 +142,7 @@ async def clocks_run_from_reset(dut: Any) -> None:
     await s.start()
     await s.until(lambda: len(s.receiver.frames) >= 4)
     times = [f.time_ps for f in s.receiver.frames]
-    assert {b - a for a, b in zip(times, times[1:], strict=False)} == {frame_ps(R48)}
+    assert {b - a for a, b in pairwise(times)} == {frame_ps(R48)}
     assert s.receiver.played() == [] and int(dut.mclk_family_o.value) == 0
     if s.gated:
         assert s.edges < 10, f"{s.edges} bus cycles while nothing happened"

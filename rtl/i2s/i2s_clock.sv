@@ -44,10 +44,10 @@ module i2s_clock (
     if (!rst_ni) begin
       half_q   <= ResetHalf;
       count_q  <= ResetHalf - 6'd1;
-      bit_q    <= 6'd63;
+      bit_q    <= 6'd62;  // so that the first frame has its word clock edge
       family_q <= 1'b0;
       bclk_q   <= 1'b0;
-      lrclk_q  <= 1'b0;
+      lrclk_q  <= 1'b1;
     end else if (!toggle) begin
       count_q <= count_q - 6'd1;
     end else begin
