@@ -126,6 +126,8 @@ class BenchVerilator(cocotb_tools.runner.Verilator):
         self.output = Path(os.devnull)
         self.exit_status: int | None = None
         self.death_signal = signal.SIGTERM
+        self.launch = False  # start the next command and return, instead of waiting for it
+        self.child: subprocess.Popen[bytes] | None = None
         self.forced_env: dict[str, str] = {}  # wins over the environment of this process
 
     def _simulator_in_path_build_only(self) -> None:
@@ -161,6 +163,9 @@ class BenchVerilator(cocotb_tools.runner.Verilator):
 
     def _execute_cmds(self, cmds, cwd, stdout=None) -> None:  # noqa: ANN001 (signature of the base class)
         for command in cmds:
+            if self.launch:
+                self.child = process.start(command, cwd=Path(cwd), env=self.env, log=self.output)
+                return
             if command[0] == "make":
                 _share_runtime(command, self.build_dir, self.env, self.output)
             self.exit_status = process.run_bounded(

@@ -48,6 +48,23 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def start(
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, parent_death_signal: int = signal.SIGKILL
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a process group of its own, its output appended to the file `log`, bound to this process's life."""
+    with open(log, "ab") as output:
+        return subprocess.Popen(
+            list(command),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent(parent_death_signal),
+        )
+
+
 def run_bounded(
     command: Sequence[str],
     *,
@@ -62,24 +79,14 @@ def run_bounded(
     Raises TimeLimit after `timeout_s` seconds of wall time. Whatever the way out, no process of the group is left.
     """
     started = time.monotonic()
-    with open(log, "ab") as output:
-        process = subprocess.Popen(
-            list(command),
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent(parent_death_signal),
-        )
-        try:
-            return process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise TimeLimit(f"{Path(command[0]).name} ran longer than {time.monotonic() - started:.0f} s") from None
-        finally:
-            if process.poll() is None:
-                kill_group(process)
-            else:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+    child = start(command, cwd=cwd, env=env, log=log, parent_death_signal=parent_death_signal)
+    try:
+        return child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        raise TimeLimit(f"{Path(command[0]).name} ran longer than {time.monotonic() - started:.0f} s") from None
+    finally:
+        if child.poll() is None:
+            kill_group(child)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)

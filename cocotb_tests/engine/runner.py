@@ -17,35 +17,25 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
-import xml.etree.ElementTree as ElementTree
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from cocotb_tests.engine import build, process
+from cocotb_tests.engine import build, process, results
+from cocotb_tests.engine.results import BenchResult
 from cocotb_tests.engine.sources import REPO_ROOT
 
 RUN_ROOT = REPO_ROOT / ".build" / "run"
-_LOG_LINES = 40
+_KEPT_RUNS = 20  # folders of failed or traced runs
 
 
 class BenchFailure(AssertionError):
     """A bench that did not pass: which cocotb test failed and how, or why none of them could."""
 
     __tracebackhide__ = True
-
-
-@dataclass(frozen=True)
-class BenchResult:
-    """What a passed bench leaves: names of the tests run, simulated and wall time, the log and the wave file if any."""
-
-    tests: tuple[str, ...]
-    sim_ns: float
-    wall_s: float
-    log: str
-    waves: Path | None
 
 
 def run_bench(
@@ -73,7 +63,7 @@ def run_bench(
     not build.
     """
     __tracebackhide__ = True
-    spec = build.module_spec(toplevel, sources, parameters or {}, defines or {}, build_args, waves or _flag("WAVES"))
+    spec = build.module_spec(toplevel, sources, parameters or {}, defines or {}, build_args, waves or flag("WAVES"))
     return run_built(
         spec, tests, env=env or {}, plusargs=plusargs, timeout_s=timeout_s, seed=seed, random_init=random_init
     )
@@ -91,53 +81,81 @@ def run_built(
 ) -> BenchResult:
     """Like `run_bench`, for a build described by `spec`."""
     __tracebackhide__ = True
-    binary = build.executable(spec)
-    seed = _seed() if seed is None else seed
-    module = module_name(tests)
-    RUN_ROOT.mkdir(parents=True, exist_ok=True)
+    _prune_runs()
     folder = Path(tempfile.mkdtemp(prefix=f"{spec.top}-", dir=RUN_ROOT))
+    seed = _seed() if seed is None else seed
     args = [f"+verilator+seed+{seed % 0x7FFFFFFF + 1}", "+verilator+rand+reset+2"] if random_init else []
-    print(f"bench {spec.top}: {module}, COCOTB_RANDOM_SEED={seed}")
+    heading = f"bench {spec.top} ({module_name(tests)}, COCOTB_RANDOM_SEED={seed})"
+    print(heading)
 
-    runner = build.BenchVerilator(timeout_s=timeout_s)
-    runner.output = folder / "sim.log"
-    runner.death_signal = signal.SIGKILL
-    runner.forced_env = {"COCOTB_RANDOM_SEED": str(seed), "COCOTB_ANSI_OUTPUT": "0", **env}
+    runner = _simulator(spec, folder, seed, env, timeout_s)
     trouble = ""
     try:
-        with contextlib.suppress(SystemExit):
-            runner.test(
-                module,
-                spec.top,
-                hdl_toplevel_lang="verilog",
-                test_args=args,
-                plusargs=list(plusargs),
-                build_dir=binary.parent,
-                test_dir=folder,
-                results_xml=str(folder / "results.xml"),
-                waves=spec.waves,
-            )
+        _run(runner, spec, tests, folder, [*args, *plusargs])
     except process.TimeLimit as error:
         trouble = f"{error} (limit {timeout_s:.0f} s) and was killed"
     log = runner.output.read_text(errors="replace") if runner.output.is_file() else ""
-    vcd = folder / "dump.vcd"
-    if vcd.is_file():
-        print(f"bench {spec.top}: waves in {vcd}")
-    result, failures = _results(folder / "results.xml", log, vcd if vcd.is_file() else None)
-    if not trouble and runner.exit_status and not failures:
-        how = (
-            f"died of signal {-runner.exit_status}"
-            if runner.exit_status < 0
-            else f"ended with status {runner.exit_status}"
-        )
+    vcd = folder / "dump.vcd" if spec.waves else None
+    if vcd:
+        print(f"{heading}: waves in {vcd}")
+    result, failures = results.read_results(folder / "results.xml", log, vcd)
+    status = runner.exit_status
+    if not trouble and status and not failures:
+        how = f"died of signal {-status}" if status < 0 else f"ended with status {status}"
         trouble = f"the simulator {how} before the tests were finished"
     if not trouble and not failures and not result.tests:
-        trouble = f"no cocotb test was executed; does {module} define any (and does COCOTB_TEST_FILTER match)?"
+        trouble = "no cocotb test was executed; does the file define any, and does COCOTB_TEST_FILTER match one?"
     if trouble or failures:
-        raise BenchFailure(_report(spec.top, module, seed, trouble, failures, log, runner.output))
-    if not vcd.is_file():
+        raise BenchFailure(results.report(heading, trouble, failures, log, runner.output))
+    if not vcd:
         shutil.rmtree(folder, ignore_errors=True)
     return result
+
+
+def start_built(spec: build.BuildSpec, tests: str, *, folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start the simulation of `spec` as a child and return at once; its output goes to `folder`/sim.log."""
+    folder.mkdir(parents=True, exist_ok=True)
+    runner = _simulator(spec, folder, _seed(), env, 0.0)
+    runner.launch = True
+    _run(runner, spec, tests, folder, [])
+    assert runner.child is not None
+    return runner.child
+
+
+def _simulator(
+    spec: build.BuildSpec, folder: Path, seed: int, env: Mapping[str, str], timeout_s: float
+) -> build.BenchVerilator:
+    runner = build.BenchVerilator(spec, timeout_s)
+    runner.output = folder / "sim.log"
+    runner.output.unlink(missing_ok=True)
+    runner.death_signal = signal.SIGKILL
+    runner.forced_env = {"COCOTB_RANDOM_SEED": str(seed), "COCOTB_ANSI_OUTPUT": "0", **env}
+    return runner
+
+
+def _run(runner: build.BenchVerilator, spec: build.BuildSpec, tests: str, folder: Path, args: Sequence[str]) -> None:
+    binary = build.executable(spec)
+    with contextlib.suppress(SystemExit):  # cocotb's way to report under pytest; the results are read afterwards
+        runner.test(
+            module_name(tests),
+            spec.top,
+            hdl_toplevel_lang="verilog",
+            test_args=list(args),
+            build_dir=binary.parent,
+            test_dir=folder,
+            results_xml=str(folder / "results.xml"),
+            waves=spec.waves,
+        )
+
+
+def _prune_runs() -> None:
+    RUN_ROOT.mkdir(parents=True, exist_ok=True)
+    hour_ago = time.time() - 3600
+    old = sorted(
+        (path for path in RUN_ROOT.iterdir() if path.stat().st_mtime < hour_ago), key=lambda p: p.stat().st_mtime
+    )
+    for path in old[:-_KEPT_RUNS]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def module_name(tests: str) -> str:
@@ -153,7 +171,7 @@ def module_name(tests: str) -> str:
     raise ValueError(f"{tests!r} is neither a Python file nor an imported module; pass __file__")
 
 
-def _flag(name: str) -> bool:
+def flag(name: str) -> bool:
     return os.environ.get(name, "").strip().lower() in ("1", "yes", "y", "on", "true", "enable")
 
 
@@ -164,37 +182,3 @@ def _seed() -> int:
     if not text.isdecimal():
         raise ValueError(f"COCOTB_RANDOM_SEED is {text!r}; it must be a whole number >= 0, or 'random'")
     return int(text)
-
-
-def _results(xml: Path, log: str, waves: Path | None) -> tuple[BenchResult, list[tuple[str, str]]]:
-    """What cocotb reported: the result, and for each failing test its name and traceback."""
-    names: list[str] = []
-    failures: list[tuple[str, str]] = []
-    sim_ns = wall_s = 0.0
-    if xml.is_file():
-        for case in ElementTree.parse(xml).getroot().iter("testcase"):
-            name = f"{case.get('classname')}.{case.get('name')}"
-            problem = case.find("failure")
-            problem = case.find("error") if problem is None else problem
-            if problem is not None:
-                failures.append((name, (problem.text or problem.get("message") or "no reason given").strip()))
-            if case.find("skipped") is None:
-                names.append(name)
-            wall_s += float(case.get("time") or 0)
-            for item in case.iter("property"):
-                if item.get("name") == "sim_time_duration":
-                    sim_ns += float(item.get("value") or 0)
-    return BenchResult(tuple(names), sim_ns, wall_s, log, waves), failures
-
-
-def _report(
-    top: str, module: str, seed: int, trouble: str, failures: Sequence[tuple[str, str]], log: str, log_file: Path
-) -> str:
-    """The message of a failed bench: the failing tests first, then the end of the simulator's log."""
-    parts = [
-        f"bench {top} ({module}, COCOTB_RANDOM_SEED={seed}): " + (trouble or f"{len(failures)} cocotb test(s) failed")
-    ]
-    parts += [f"---- {name}\n{text}" for name, text in failures]
-    tail = log.splitlines()[-_LOG_LINES:]
-    parts.append("\n".join([f"---- the last {len(tail)} lines of {log_file}", *tail]))
-    return "\n".join(parts)
