@@ -231,9 +231,8 @@ def _disturbances(seen: np.ndarray, reference: np.ndarray, wanted: np.ndarray, r
     for cluster in clusters:
         low, high = int(cluster[0]), int(cluster[-1]) + 1
         level = float(np.abs(rest[low:high]).max())
-        ref = reference[np.clip(wanted[low:high], 0, len(reference) - 1)]
         core = slice(smear // 2, -(smear // 2) or None) if high - low > 2 * smear else slice(None)
-        if np.std(seen[low:high][core]) < 0.25 * max(float(np.std(ref[core])), 1e-9) and high - low > 2:
+        if np.median(np.abs(seen[low:high][core])) < 0.2 * max(float(np.std(reference)), 1e-9) and high - low > 2:
             wide_low, wide_high = max(0, low - smear), min(len(seen), high + smear)
             middle = (low + high) // 2
             low = _edge(seen, reference, wanted, wide_low, middle, True)
