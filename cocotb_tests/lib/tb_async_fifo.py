@@ -11,7 +11,7 @@ import pytest
 from cocotb.triggers import FallingEdge, ReadOnly, RisingEdge, Timer
 
 from cocotb_tests.engine.runner import run_bench
-from cocotb_tests.lib.two_clocks import TwoClocks, period_pairs, rng
+from cocotb_tests.lib.two_clocks import TwoClocks, one_bit_at_a_time, period_pairs, rng
 
 WORDS = 150
 
@@ -57,6 +57,7 @@ async def words_in_order(dut: Any) -> None:
     r, depth = rng(), int(dut.Depth.value)
     clocks = TwoClocks(dut.wr_clk_i, dut.rd_clk_i, dut.wr_rst_ni, dut.rd_rst_ni)
     filled = 0
+    await one_bit_at_a_time(dut.wr_rst_ni, dut.wr_gray_q, dut.rd_gray_q)
     for periods in period_pairs(r, 12):
         dut.wr_valid_i.value = dut.rd_ready_i.value = 0
         await clocks.restart(periods, r.randrange(100_000))

@@ -9,7 +9,7 @@ import cocotb
 from cocotb.triggers import FallingEdge, RisingEdge, Timer
 
 from cocotb_tests.engine.runner import run_bench
-from cocotb_tests.lib.two_clocks import TwoClocks, period_pairs, rng
+from cocotb_tests.lib.two_clocks import TwoClocks, one_bit_at_a_time, period_pairs, rng
 
 START, MASK = 0xFFF0, 0xFFFF  # of 16 bits: wraps early
 
@@ -20,6 +20,7 @@ async def follows(dut: Any) -> None:
     r = rng()
     clocks = TwoClocks(dut.src_clk_i, dut.dst_clk_i, dut.src_rst_ni, dut.dst_rst_ni)
     wrapped = 0
+    await one_bit_at_a_time(dut.src_rst_ni, dut.gray_q)
     for periods in period_pairs(r, 8):
         dut.src_inc_i.value = 0
         await clocks.restart(periods, r.randrange(100_000))

@@ -8,7 +8,7 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import Timer
+from cocotb.triggers import Timer, ValueChange
 
 RATIOS = ((10_000, 40_690), (40_690, 10_000), (10_000, 10_000), (10_000, 10_002), (2_000, 90_000), (90_000, 2_000))
 
@@ -43,6 +43,23 @@ class TwoClocks:
         await Timer(4 * max(periods), "ps")
         for reset in self._resets:
             reset.value = 1
+
+
+async def one_bit_at_a_time(reset: Any, *signals: Any) -> None:
+    """Watch what crosses: out of reset, never two bits of it change at once (the simulator knows no metastability)."""
+
+    async def watch(signal: Any) -> None:
+        before = None
+        while True:
+            await ValueChange(signal)
+            value = int(signal.value) if signal.value.is_resolvable else None
+            if before is not None and value is not None and int(reset.value):
+                changed = before ^ value
+                assert changed & (changed - 1) == 0, f"{signal._name} went from {before:#x} to {value:#x}"
+            before = value
+
+    for signal in signals:
+        cocotb.start_soon(watch(signal))
 
 
 def rng() -> random.Random:
