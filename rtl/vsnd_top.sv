@@ -94,7 +94,7 @@ module vsnd_top
   logic [12:0] reg_addr;
   logic [31:0] reg_wdata, mmio_rdata, probe_rdata;
   logic [3:0]  reg_wstrb;
-  logic        axil_busy, mmio_busy, probe_busy;
+  logic        axil_busy, mmio_busy, probe_busy, device_reset;
 
   assign reg_probe = reg_addr[12];
 
@@ -104,12 +104,19 @@ module vsnd_top
     else if (reg_rd) reg_probe_q <= reg_probe;
   end
 
+  // A reset takes a few audio clock cycles. Drivers do not wait for it (Linux: vm_reset), so the next access does:
+  // nothing is accepted from the bus while it lasts.
+  logic awready, wready, arready;
+  assign s_axil_awready_o = awready && !device_reset;
+  assign s_axil_wready_o  = wready && !device_reset;
+  assign s_axil_arready_o = arready && !device_reset;
+
   axil_slave u_axil_slave (
     .clk_i, .rst_ni,
-    .s_axil_awaddr_i, .s_axil_awvalid_i, .s_axil_awready_o,
-    .s_axil_wdata_i, .s_axil_wstrb_i, .s_axil_wvalid_i, .s_axil_wready_o,
+    .s_axil_awaddr_i, .s_axil_awvalid_i(s_axil_awvalid_i && !device_reset), .s_axil_awready_o(awready),
+    .s_axil_wdata_i, .s_axil_wstrb_i, .s_axil_wvalid_i(s_axil_wvalid_i && !device_reset), .s_axil_wready_o(wready),
     .s_axil_bresp_o, .s_axil_bvalid_o, .s_axil_bready_i,
-    .s_axil_araddr_i, .s_axil_arvalid_i, .s_axil_arready_o,
+    .s_axil_araddr_i, .s_axil_arvalid_i(s_axil_arvalid_i && !device_reset), .s_axil_arready_o(arready),
     .s_axil_rdata_o, .s_axil_rresp_o, .s_axil_rvalid_o, .s_axil_rready_i,
     .reg_wr_o(reg_wr), .reg_rd_o(reg_rd), .reg_addr_o(reg_addr), .reg_wdata_o(reg_wdata), .reg_wstrb_o(reg_wstrb),
     .reg_rdata_i(reg_probe_q ? probe_rdata : mmio_rdata), .busy_o(axil_busy)
@@ -117,7 +124,7 @@ module vsnd_top
 
   queue_cfg_t [NumQueues-1:0] queue_cfg;
   ring_features_t             ring_features;
-  logic                       driver_ok, device_reset, core_idle;
+  logic                       driver_ok, core_idle;
   logic [NumQueues-1:0]       notify, queue_clear, queue_idle, used_irq, fault;
   logic [15:0]                notify_idx;
   logic [31:0]                notify_value;
