@@ -27,7 +27,7 @@ from .config import VIRTUAL
 from .errors import VirtualBenchError
 
 PR_SET_PDEATHSIG = 1
-END_S = 10.0  # how long a child may take to end by itself
+GRACE_S, END_S = 3.0, 10.0  # how long a child may take to end after its input ended, and after SIGTERM
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before the fork
 
 
@@ -85,27 +85,47 @@ class VirtualBench:
 
     def check(self) -> None:
         """Raise VirtualBenchError if it has died."""
-        status = self.process.poll()
+        status = self._status()
         if status is not None:
-            raise VirtualBenchError(f"the virtual bench ended by itself ({_status(status)}){self._said()}")
+            raise VirtualBenchError(f"the virtual bench ended by itself ({_describe(status)}){self._said()}")
 
     def close(self) -> None:
         """End the child and its group; safe to call twice."""
         with contextlib.suppress(OSError):
             if self.process.stdin:
                 self.process.stdin.close()
-        for sign in (None, signal.SIGTERM, signal.SIGKILL):
-            if sign is not None:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(self.process.pid, sign)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(END_S if sign != signal.SIGKILL else None)
-                break
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # whatever of the group outlived its leader
+        if self.process.returncode is None and not (
+            self.ready and self._ended_within(GRACE_S)
+        ):  # one that never was ready has nothing to put away
+            self._signal_group(signal.SIGTERM)
+            self._ended_within(END_S)
+        if self.process.returncode is None:
+            self._signal_group(signal.SIGKILL)  # whatever is left of the group, its leader included
+            self.process.wait()
         if self.process.stdout:
             self.process.stdout.close()
         self._stderr.close()
+
+    def _status(self) -> int | None:
+        """How it ended, or None; it stays unreaped until `close`, so that its process group cannot become another's."""
+        if self.process.returncode is not None:
+            return self.process.returncode
+        result = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if result is None:
+            return None
+        return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
+
+    def _ended_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while self._status() is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, number)
 
     def __enter__(self) -> VirtualBench:
         return self
@@ -127,10 +147,9 @@ class VirtualBench:
                 continue
             piece = os.read(stdout.fileno(), 65536)
             if not piece:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(END_S)
+                self._ended_within(GRACE_S)
                 raise VirtualBenchError(
-                    f"the virtual bench ({command}) ended before it was ready ({_status(self.process.poll())}){self._said()}"
+                    f"the virtual bench ({command}) ended before it was ready ({_describe(self._status())}){self._said()}"
                 )
             text += piece
             *lines, text = text.split(b"\n")
@@ -147,7 +166,7 @@ class VirtualBench:
         return f"; it said: {' | '.join(lines[-3:])}" if lines else "; it said nothing"
 
 
-def _status(status: int | None) -> str:
+def _describe(status: int | None) -> str:
     if status is None:
         return "still running"
     return f"status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"

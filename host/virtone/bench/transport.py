@@ -65,6 +65,7 @@ class Visa:
     def __init__(self, resource: str, timeout_s: float, open_timeout_s: float, backend: str) -> None:
         self.resource, self.identity, self.timeout_s = resource, "", timeout_s
         self._open_timeout_s, self._backend, self._lost = open_timeout_s, backend, ""
+        self._stale = 0  # bytes that had come when a read timed out
         self._raw_socket = resource.upper().endswith("::SOCKET")
         self._open()
 
@@ -170,6 +171,7 @@ class Visa:
                 if self._raw_socket and self._is_closed():
                     raise self._gone(command, waited, "closed by the instrument") from None
                 if time.monotonic() >= deadline:
+                    self._stale = len(self._session()._pending_buffer) if self._raw_socket else 0
                     self._recover(command)
                     raise InstrumentTimeout(self.resource, command, waited) from None
             except _DEAD as error:
@@ -183,7 +185,7 @@ class Visa:
             except InstrumentTimeout:
                 if not data and not before and announced == 2:
                     raise
-                raise self._short(command, began, len(data), announced) from None
+                raise self._short(command, began, len(data) + self._stale, announced) from None
             data += piece
             if len(data) < count and (not piece or (end and not self._raw_socket)):
                 self._recover(command)
