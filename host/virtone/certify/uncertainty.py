@@ -56,15 +56,19 @@ class Budget:
     @property
     def k(self) -> float:
         """Coverage factor for 95.45 %: 2, more when the degrees of freedom are few."""
-        return K if self.dof > 50 else float(stats.t.ppf(0.97725, max(self.dof, 1.0)))
+        return K if not self.dof <= 50 else float(stats.t.ppf(0.97725, max(self.dof, 1.0)))
 
     @property
     def expanded(self) -> float:
         return self.k * self.u
 
     def as_list(self) -> list[dict[str, Any]]:
-        return [{"name": c.name, "type": c.kind, "value": c.value, "distribution": c.distribution,
-                 "dof": c.dof if math.isfinite(c.dof) else None, "u": c.u} for c in self.components]
+        """Components as plain data; what is not finite is None."""
+        def finite(x: float) -> float | None:
+            return x if math.isfinite(x) else None
+
+        return [{"name": c.name, "type": c.kind, "value": finite(c.value), "distribution": c.distribution,
+                 "dof": finite(c.dof), "u": finite(c.u)} for c in self.components]
 
 
 def percentile(values: np.ndarray, part: float) -> tuple[float, float, float]:
