@@ -79,9 +79,8 @@ def obtain(folder: Path | None = None, console: Console | None = None) -> Parts:
     pins = tomllib.loads(PINS.read_text())
     on_path = _on_path()
     wanted = [name for name in pins["host"] if name not in on_path]
-    key = hashlib.sha256(PINS.read_bytes() + os.uname().machine.encode()).hexdigest()[:12]
-    host = folder / f"host-{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:4]}-{key}"
-    guest = folder / f"guest-{key}"
+    host = folder / f"host-{_key(os.uname().machine, [pins['host'][name] for name in wanted])}"
+    guest = folder / f"guest-{_key(pins['kernel'], pins['guest'])}"
     manifests = {place: _manifest(place) for place in (host, guest) if place is guest or wanted}
     if not all(manifests.values()):
         with _locked(folder):
@@ -98,6 +97,11 @@ def obtain(folder: Path | None = None, console: Console | None = None) -> Parts:
             raise CacheBroken(f"{place} is not complete although it was just made; remove it and run again")
         versions |= manifest["versions"]
     return _parts(host, guest, pins, {name: program for name, (program, _) in on_path.items()}, versions)
+
+
+def _key(*what: object) -> str:
+    """Part of a folder's name that changes with the pins."""
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _parts(host: Path, guest: Path, pins: dict[str, Any], found: dict[str, Program], versions: dict[str, str]) -> Parts:
