@@ -21,10 +21,10 @@ from typing import Any
 import cocotb
 from cocotb.task import Task
 from cocotb.triggers import Event, NullTrigger, Timer
-from virtone.model.memory import Memory
 
 from cocotb_tests.engine.bench_page import INDEX, BenchPage, map_file
 from cocotb_tests.engine.capture_ring import CaptureRing
+from virtone.model.memory import Memory
 
 _SEQ, _COMMAND, _DATA = INDEX["command_seq"], INDEX["command"], INDEX["write_data"]
 _ANSWERED, _READ, _CODE = INDEX["response_seq"], INDEX["read_data"], INDEX["response_code"]

@@ -108,7 +108,7 @@ def compiler_version() -> str:
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on the file `path`; the kernel releases it when the process ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+") as handle:
+    with path.open("a+") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -161,7 +161,7 @@ class BenchVerilator(cocotb_tools.runner.Verilator):
         # C++ files need it.
         return [verilate, [*make, f"PYTHON3={sys.executable}", "CFG_CXXFLAGS_PCH_I=-include", *spec.optimise]]
 
-    def _execute_cmds(self, cmds, cwd, stdout=None) -> None:  # noqa: ANN001 (signature of the base class)
+    def _execute_cmds(self, cmds, cwd, stdout=None) -> None:  # signature of the base class
         for command in cmds:
             if self.launch:
                 self.child = process.start(command, cwd=Path(cwd), env=self.env, log=self.output)

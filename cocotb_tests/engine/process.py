@@ -52,7 +52,7 @@ def start(
     command: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path, parent_death_signal: int = signal.SIGKILL
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a process group of its own, its output appended to the file `log`, bound to this process's life."""
-    with open(log, "ab") as output:
+    with log.open("ab") as output:
         return subprocess.Popen(
             list(command),
             cwd=cwd,

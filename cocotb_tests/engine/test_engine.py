@@ -124,7 +124,7 @@ def test_source_list_takes_paths_only(tmp_path: Path) -> None:
     listing.write_text("// comment\nrtl/a.sv  # and why\n\nrtl/b.sv\n")
     assert sources.read_list(listing) == [sources.REPO_ROOT / "rtl/a.sv", sources.REPO_ROOT / "rtl/b.sv"]
     listing.write_text("+incdir+rtl\n")
-    with pytest.raises(sources.SourceError, match="line 1: '.incdir.rtl' is an option"):
+    with pytest.raises(sources.SourceError, match=r"line 1: '\+incdir\+rtl' is an option"):
         sources.read_list(listing)
 
 

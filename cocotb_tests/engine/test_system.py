@@ -34,7 +34,7 @@ def test_promise(only: str, gating: str, tmp_path: Path) -> None:
 
 
 def test_protocol_offence_ends_the_simulation(tmp_path: Path) -> None:
-    with pytest.raises(BenchFailure, match="axi_ram: read burst(?s:.*)within 4 KiB"):
+    with pytest.raises(BenchFailure, match=r"axi_ram: read burst(?s:.*)within 4 KiB"):
         _run("offence", tmp_path)
 
 
