@@ -40,7 +40,7 @@ class Virtqueue:
     def __init__(self, memory: Memory, index: int, size: int, features: int) -> None:
         ring.check_num(size)
         self.memory = memory
-        self.index = index
+        self.index = int(index)
         self.size = size
         self.indirect = bool(features >> mmio.VIRTIO_RING_F_INDIRECT_DESC & 1)
         self.event_idx = bool(features >> mmio.VIRTIO_RING_F_EVENT_IDX & 1)
