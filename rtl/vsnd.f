@@ -21,6 +21,9 @@ rtl/mmio/feature_regs.sv
 rtl/mmio/interrupt.sv
 rtl/mmio/mmio_regs.sv
 rtl/mmio/queue_regs.sv
+rtl/probe/event_log.sv
+rtl/probe/marker_pin.sv
+rtl/probe/probe_page.sv
 rtl/queue/avail_reader.sv
 rtl/queue/chain_walker.sv
 rtl/queue/gather.sv
@@ -34,6 +37,7 @@ rtl/control/params_check.sv
 rtl/control/remainder.sv
 rtl/control/request_check.sv
 rtl/control/request_reader.sv
+rtl/event/xrun_event.sv
 rtl/i2s/i2s_clock.sv
 rtl/i2s/i2s_out.sv
 rtl/i2s/i2s_tx.sv
