@@ -42,7 +42,7 @@ class Server:
                 for line in lines:
                     line = line.rstrip("\r\n")
                     self.heard.append(line)
-                    if line == "*IDN?":
+                    if line in ("*IDN?", "*CLS;*IDN?"):
                         sock.sendall(self.idn.encode() + b"\n")
                     elif line.endswith("?"):
                         self.behaviour(sock, line)
@@ -109,6 +109,19 @@ def test_truncated_block(server: Server) -> None:
     assert link.query("*IDN?") == IDN
 
 
+def test_block_that_trickles(server: Server) -> None:
+    """Pauses are no end, as long as the whole comes in time."""
+
+    def trickle(sock: socket.socket, line: str) -> None:
+        for piece in (b"#", b"3", b"01", b"1", b"01234\n", b"56789", b"\n"):
+            sock.sendall(piece)
+            time.sleep(0.15)
+
+    server.behaviour = trickle
+    link = open_visa(server.resource, timeout_s=5)
+    assert link.query_block("DATA?") == b"01234\n56789"
+
+
 @pytest.mark.parametrize("answer", [b"+1.0\n", b"#0indefinite\n", b"#x12\n"])
 def test_answer_that_is_no_block(server: Server, answer: bytes) -> None:
     server.behaviour = lambda sock, line: sock.sendall(answer)
@@ -130,7 +143,7 @@ def test_late_answer_is_not_taken_for_the_next(server: Server) -> None:
         link.query("SLOW?")
     time.sleep(0.8)
     assert link.query("*IDN?") == IDN
-    assert server.heard.count("*CLS") == 1
+    assert server.heard.count("*CLS;*IDN?") == 1
 
 
 def test_closed_connection_is_noticed_long_before_the_timeout(server: Server) -> None:

@@ -10,8 +10,12 @@ Its user uses one `Visa` from one thread, and closes it.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
+import select
 import socket
+import sys
+import termios
 import time
 from typing import Protocol
 
@@ -22,7 +26,7 @@ from pyvisa.constants import StatusCode
 from .errors import BadAnswer, ConsoleLost, InstrumentError, InstrumentLost, InstrumentTimeout, TruncatedBlock
 
 CHUNK = (1 << 20) + 1  # odd: a reply that is an exact multiple of the chunk confuses some VXI-11 servers
-SLICE_S = 0.25  # a raw socket that was closed is only noticed between reads
+NEWLINE_S = 0.1  # how long a raw socket may take to send the newline after a block, if it sends one
 _DEAD = (OSError, RuntimeError, EOFError, AttributeError, AssertionError, pyvisa.errors.InvalidSession)
 _manager: pyvisa.ResourceManager | None = None
 
@@ -44,9 +48,9 @@ class Link(Protocol):
     def close(self) -> None: ...
 
 
-def open_visa(resource: str, *, timeout_s: float = 10.0, open_timeout_s: float = 5.0, backend: str = "@py") -> Visa:
+def open_visa(resource: str, *, timeout_s: float = 10.0, open_timeout_s: float = 5.0) -> Visa:
     """Open a VISA resource and ask who it is. Errors: InstrumentLost, InstrumentTimeout, BadAnswer."""
-    link = Visa(resource, timeout_s, open_timeout_s, backend)
+    link = Visa(resource, timeout_s, open_timeout_s)
     try:
         link.identity = link.query("*IDN?", min(timeout_s, open_timeout_s))
         if link.identity.count(",") < 2:
@@ -62,10 +66,9 @@ def open_visa(resource: str, *, timeout_s: float = 10.0, open_timeout_s: float =
 class Visa:
     """One open VISA resource; texts without terminations, blocks as bytes."""
 
-    def __init__(self, resource: str, timeout_s: float, open_timeout_s: float, backend: str) -> None:
+    def __init__(self, resource: str, timeout_s: float, open_timeout_s: float) -> None:
         self.resource, self.identity, self.timeout_s = resource, "", timeout_s
-        self._open_timeout_s, self._backend, self._lost = open_timeout_s, backend, ""
-        self._stale = 0  # bytes that had come when a read timed out
+        self._open_timeout_s, self._lost = open_timeout_s, ""
         self._raw_socket = resource.upper().endswith("::SOCKET")
         self._open()
 
@@ -74,7 +77,7 @@ class Visa:
         began = time.monotonic()
         try:
             if _manager is None:  # one for all: closing one of two pulls the sessions of the other
-                _manager = pyvisa.ResourceManager(self._backend)
+                _manager = pyvisa.ResourceManager("@py")
             self._instrument = _manager.open_resource(
                 self.resource, open_timeout=int(self._open_timeout_s * 1000), chunk_size=CHUNK
             )
@@ -85,7 +88,7 @@ class Visa:
             detail = "cannot open: nothing answers at that address" if missing else f"cannot open: {_text(error)}"
             raise InstrumentLost(self.resource, "", time.monotonic() - began, detail) from error
         if self._raw_socket:  # otherwise a write followed by a query stalls 40 ms (Nagle and delayed acknowledge)
-            with contextlib.suppress(AttributeError, KeyError, OSError):
+            with contextlib.suppress(OSError):
                 self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def close(self) -> None:
@@ -124,14 +127,13 @@ class Visa:
         self._binary(True)
         try:
             self.write(command)
-            head = self._exactly(2, deadline, command, began, b"", 2)
+            head = self._exactly(2, deadline, command, began)
             if head[:1] != b"#" or not head[1:].isdigit() or head == b"#0":
                 rest = self._rest(deadline, command, began)
                 self._recover(command)
                 raise BadAnswer(self.resource, command, None, f"{(head + rest)[:60]!r} is no definite length block")
-            digits = self._exactly(int(head[1:]), deadline, command, began, head, int(head[1:]))
-            length = int(digits)
-            data = self._exactly(length, deadline, command, began, b"", length)
+            length = self._exactly(int(head[1:]), deadline, command, began, within=True)
+            data = self._exactly(int(length), deadline, command, began, within=True)
             self._rest(deadline, command, began)
             return data
         finally:
@@ -152,60 +154,64 @@ class Visa:
 
     def _read(self, count: int, deadline: float, command: str, began: float) -> tuple[bytes, bool]:
         """Up to `count` bytes, and whether they end the message. Raises InstrumentTimeout after putting things in step."""
-        while True:
-            left = deadline - time.monotonic()
-            step = max(0.001, min(left, SLICE_S) if self._raw_socket else left)
-            try:
-                self._instrument.timeout = step * 1000
-                visa, session = self._instrument.visalib, self._instrument.session
-                with visa.ignore_warning(session, StatusCode.success_max_count_read):  # expected: we ask for so many
-                    data, status = visa.read(session, count)
-                end = status in (StatusCode.success, StatusCode.success_termination_character_read)
-                return bytes(
-                    data
-                ), end if not self._raw_socket else status == StatusCode.success_termination_character_read
-            except pyvisa.errors.VisaIOError as error:
-                waited = time.monotonic() - began
-                if error.error_code != StatusCode.error_timeout:
-                    raise self._gone(command, waited, error) from error
-                if self._raw_socket and self._is_closed():
-                    raise self._gone(command, waited, "closed by the instrument") from None
-                if time.monotonic() >= deadline:
-                    self._stale = len(self._session()._pending_buffer) if self._raw_socket else 0
-                    self._recover(command)
-                    raise InstrumentTimeout(self.resource, command, waited) from None
-            except _DEAD as error:
-                raise self._gone(command, time.monotonic() - began, error) from error
+        visa, session = self._instrument.visalib, self._instrument.session
+        try:
+            if self._raw_socket:
+                count = min(count, self._await_socket(deadline))
+            self._instrument.timeout = max(1.0, (deadline - time.monotonic()) * 1000)
+            with visa.ignore_warning(session, StatusCode.success_max_count_read):  # expected: we ask for so many
+                data, status = visa.read(session, count)
+            whole = StatusCode.success_termination_character_read
+            return bytes(data), status == whole or (status == StatusCode.success and not self._raw_socket)
+        except (pyvisa.errors.VisaIOError, TimeoutError) as error:
+            waited = time.monotonic() - began
+            if getattr(error, "error_code", StatusCode.error_timeout) != StatusCode.error_timeout:
+                raise self._gone(command, waited, error) from error
+            self._recover(command)
+            raise InstrumentTimeout(self.resource, command, waited) from None
+        except _DEAD as error:
+            raise self._gone(command, time.monotonic() - began, error) from error
 
-    def _exactly(self, count: int, deadline: float, command: str, began: float, before: bytes, announced: int) -> bytes:
+    def _await_socket(self, deadline: float) -> int:
+        """Bytes that a raw socket has for us, at least 1. TimeoutError at the deadline, ConnectionError if it was closed.
+
+        pyvisa-py itself throws away what came before a timeout, and spins on a closed socket until the timeout.
+        """
+        sock = self._socket()
+        while not (waiting := len(self._session()._pending_buffer) + _readable(sock)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            if select.select([sock], [], [], left)[0] and self._is_closed():
+                raise ConnectionError("closed by the instrument")
+        return waiting
+
+    def _exactly(self, count: int, deadline: float, command: str, began: float, within: bool = False) -> bytes:
+        """`count` bytes; `within` a block, too few are a TruncatedBlock."""
         data = bytearray()
         while len(data) < count:
             try:
                 piece, end = self._read(min(count - len(data), CHUNK), deadline, command, began)
             except InstrumentTimeout:
-                if not data and not before and announced == 2:
+                if not data and not within:
                     raise
-                raise self._short(command, began, len(data) + self._stale, announced) from None
+                piece, end = b"", True
+            else:
+                if end and len(data) + len(piece) < count and not self._raw_socket:
+                    self._recover(command)
             data += piece
             if len(data) < count and (not piece or (end and not self._raw_socket)):
-                self._recover(command)
-                raise self._short(command, began, len(data), announced)
+                came = f"{len(data)} of {count} bytes came"
+                raise TruncatedBlock(self.resource, command, time.monotonic() - began, came)
         return bytes(data)
-
-    def _short(self, command: str, began: float, got: int, announced: int) -> TruncatedBlock:
-        return TruncatedBlock(self.resource, command, time.monotonic() - began, f"{got} of {announced} bytes came")
 
     def _rest(self, deadline: float, command: str, began: float) -> bytes:
         """What follows a block: a newline (on a raw socket: perhaps none), or the rest of the message."""
         if not self._raw_socket:
             return self._read(CHUNK, deadline, command, began)[0]
-        self._instrument.timeout = SLICE_S * 1000
-        visa, session = self._instrument.visalib, self._instrument.session
-        with (
-            contextlib.suppress(pyvisa.errors.VisaIOError),
-            visa.ignore_warning(session, StatusCode.success_max_count_read),
-        ):
-            return bytes(visa.read(session, 1)[0])
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            self._await_socket(time.monotonic() + NEWLINE_S)
+            return self._read(1, deadline, command, began)[0]
         return b""
 
     def _recover(self, command: str) -> None:
@@ -220,8 +226,7 @@ class Visa:
             self._open()
             if self.identity:
                 self._instrument.timeout = max(1000, self._open_timeout_s * 1000)
-                self._instrument.write("*CLS")
-                answer = self._instrument.query("*IDN?").strip()
+                answer = self._instrument.query("*CLS;*IDN?").strip()
                 if answer != self.identity:
                     raise ConnectionError(f"now answers to *IDN? with {answer[:80]!r}")
         except (InstrumentLost, pyvisa.errors.Error, *_DEAD) as error:
@@ -245,10 +250,13 @@ class Visa:
             return not self._session()._pending_buffer and sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
         except BlockingIOError:
             return False
-        except (AttributeError, KeyError):
-            return False  # another backend: its own reads will tell
         except OSError:
             return True
+
+
+def _readable(sock: socket.socket) -> int:
+    """Bytes that can be received without waiting."""
+    return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def _text(error: BaseException | str) -> str:
