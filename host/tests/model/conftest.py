@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -112,13 +112,21 @@ def pattern(frames: int, frame_bytes: int, seed: int = 1) -> bytes:
 
 
 @pytest.fixture
-def make_world() -> Callable[..., World]:
-    return World
+def make_world() -> Iterator[Callable[..., World]]:
+    made: list[World] = []
+
+    def make(*args: Any, **options: Any) -> World:
+        made.append(World(*args, **options))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.timeline.close()
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()
 
 
 @pytest.fixture

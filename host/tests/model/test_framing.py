@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ WHOLE = settings(max_examples=60, deadline=None)
 def cut(address, length, cuts, writable):
     """Segments of `length` bytes at `address`, cut at the given places (each taken modulo the length)."""
     places = sorted({0, length, *(place % length for place in cuts)})
-    return [(address + a, b - a, writable) for a, b in zip(places, places[1:], strict=False)]
+    return [(address + a, b - a, writable) for a, b in itertools.pairwise(places)]
 
 
 def scatter(memory, segments):
@@ -113,7 +115,9 @@ def test_messages_in_any_framing_play_the_same_frames(frames, messages, status, 
             await world.driver.transport.notify(queue)
         assert await world.pcm_command(snd.VIRTIO_SND_R_PCM_START) == 0x8000
         await world.sleep(frames * len(messages) * 25_000 + 100_000)
-        assert [gather() for gather in gathers] == [snd.virtio_snd_pcm_status.pack(status=0x8000, latency_bytes=0)] * len(messages)
+        assert [gather() for gather in gathers] == [
+            snd.virtio_snd_pcm_status.pack(status=0x8000, latency_bytes=0)
+        ] * len(messages)
         for _ in messages:
             assert queue.get_used() == (queue, 8)
 
@@ -130,7 +134,9 @@ def test_an_event_buffer_of_any_size_gets_what_fits(world, room, frames_of):
         world.driver.transport._callbacks.pop(int(snd.VIRTIO_SND_VQ_EVENT))
         address = world.memory.alloc(16)
         # Replace the first buffer the driver has put there.
-        world.memory.write(queue.desc, ring.vring_desc.pack(addr=address, len=room, flags=ring.VRING_DESC_F_WRITE, next=0))
+        world.memory.write(
+            queue.desc, ring.vring_desc.pack(addr=address, len=room, flags=ring.VRING_DESC_F_WRITE, next=0)
+        )
         world.stream.params = type("P", (), {"features": snd.PCM_FEATURES.mask(["EVT_XRUNS"])})()
         world.device.report_xrun(world.stream)
         event = snd.virtio_snd_event.pack(hdr=snd.VIRTIO_SND_EVT_PCM_XRUN, data=0)

@@ -84,7 +84,14 @@ def test_module_parameters_are_validated(wrong):
 
 @pytest.mark.parametrize(
     "delay_ns,rate,frames",
-    [(0, 48000, 0), (437_500, 48000, 21), (10_416, 48000, 0), (10_417, 48000, 1), (500_000, 5512.5, 3), (1e6, 192000, 192)],
+    [
+        (0, 48000, 0),
+        (437_500, 48000, 21),
+        (10_416, 48000, 0),
+        (10_417, 48000, 1),
+        (500_000, 5512.5, 3),
+        (1e6, 192000, 192),
+    ],
 )
 def test_latency_is_the_nearest_whole_frame(delay_ns, rate, frames, make_world):
     assert latency_frames(delay_ns, rate) == frames

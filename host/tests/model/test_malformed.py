@@ -219,12 +219,17 @@ def test_the_legal_extremes_are_no_faults(make_world):
         b.desc(7, b.reply, 4, WRITE)
 
     def indirect(b):
-        entries = [(b.request + k, 1, NEXT, k + 1) for k in range(6)] + [(b.request + 6, 2, NEXT, 7), (b.reply, 4, WRITE, 0)]
+        entries = [(b.request + k, 1, NEXT, k + 1) for k in range(6)] + [
+            (b.request + 6, 2, NEXT, 7),
+            (b.reply, 4, WRITE, 0),
+        ]
         b.desc(0, b.table(*entries), 16 * 8, INDIRECT | WRITE)
 
     def mixed(b):
         b.desc(0, b.request, 3, NEXT, 5)
-        b.desc(5, b.table((b.request + 3, 5, NEXT, 2), (0, 0, 0xFFFF, 0xFFFF), (b.reply, 4, WRITE, 0xFFFF)), 48, INDIRECT)
+        b.desc(
+            5, b.table((b.request + 3, 5, NEXT, 2), (0, 0, 0xFFFF, 0xFFFF), (b.reply, 4, WRITE, 0xFFFF)), 48, INDIRECT
+        )
 
     async def main():
         await world.driver.probe()

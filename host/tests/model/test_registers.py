@@ -110,10 +110,10 @@ def test_queue_registers_are_locked_while_ready(world):
 def test_probe_makes_linux_register_accesses_in_linux_order(world, monkeypatch):
     seen = []
     read, write = world.device.read, world.device.write
-    monkeypatch.setattr(world.device, "read", lambda offset, size: (seen.append(("r", int(offset))), read(offset, size))[1])
     monkeypatch.setattr(
-        world.device, "write", lambda o, v, s: (seen.append(("w", int(o), v)), write(o, v, s))[1]
+        world.device, "read", lambda offset, size: (seen.append(("r", int(offset))), read(offset, size))[1]
     )
+    monkeypatch.setattr(world.device, "write", lambda o, v, s: (seen.append(("w", int(o), v)), write(o, v, s))[1])
     world.run(world.driver.probe())
     assert seen[:9] == [
         ("r", 0x000), ("r", 0x004), ("r", 0x008), ("r", 0x00C), ("w", 0x070, 0),
@@ -135,7 +135,9 @@ def test_probe_refuses_strangers(make_world, monkeypatch):
         world = make_world()
         read = world.device.read
         monkeypatch.setattr(
-            world.device, "read", lambda o, s, offset=offset, value=value, read=read: value if o == offset else read(o, s)
+            world.device,
+            "read",
+            lambda o, s, offset=offset, value=value, read=read: value if o == offset else read(o, s),
         )
         with pytest.raises(NoDevice, match=message):
             world.run(world.driver.probe())

@@ -18,7 +18,9 @@ STATUS = snd.virtio_snd_pcm_status
 
 def statuses(world):
     """(status, latency_bytes) of every completion of the txq, in order."""
-    return [(STATUS.unpack(u.response).status, STATUS.unpack(u.response).latency_bytes) for u in world.device.txq.used_log]
+    return [
+        (STATUS.unpack(u.response).status, STATUS.unpack(u.response).latency_bytes) for u in world.device.txq.used_log
+    ]
 
 
 def message(world, payload, stream_id=0, header=None, room=8):

@@ -7,6 +7,7 @@ Promise: each check raises `CheckFailed` with the first place where it does not 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -52,7 +53,7 @@ def check_bit_exact(played: Sequence[tuple[int, int]] | np.ndarray, expected: np
 
 def check_word_clock(times: Sequence[int], period: int) -> None:
     """Consecutive frames are exactly `period` apart."""
-    for k, (before, after) in enumerate(zip(times, times[1:], strict=False)):
+    for k, (before, after) in enumerate(itertools.pairwise(times)):
         if after - before != period:
             raise CheckFailed(f"frame {k + 1} comes {after - before} after frame {k}, the word clock has {period}")
 
@@ -80,6 +81,17 @@ def check_latency(latency_bytes: Sequence[int], expected: int) -> None:
     for n, told in enumerate(latency_bytes):
         if told != expected:
             raise CheckFailed(f"completion {n} says latency_bytes {told}, the converter's delay is {expected}")
+
+
+def check_flushed(completions: Sequence[tuple[int, int]], pending: int) -> None:
+    """RELEASE gave all `pending` messages back; `completions` are their (status, latency_bytes)."""
+    for n, (status, latency) in enumerate(completions):
+        if status != snd.VIRTIO_SND_S_OK or latency:
+            raise CheckFailed(
+                f"completion {n} after RELEASE has status {status:#x} and latency {latency}, not OK and 0"
+            )
+    if len(completions) != pending:
+        raise CheckFailed(f"RELEASE gave {len(completions)} messages back, {pending} were pending")
 
 
 def check_silent_memory(before: bytes, after: bytes, base: int = 0) -> None:

@@ -179,7 +179,9 @@ class Virtqueue:
     def disable_interrupts(self) -> None:
         """Ask for no used buffer notification (a hint: one may still come)."""
         self._interrupts = False
-        if not self.event_idx:
+        if self.event_idx:
+            self._write_used_event((self.last_used - 1) & 0xFFFF)  # long passed
+        else:
             self.memory.write_uint(self.avail, ring.VRING_AVAIL_F_NO_INTERRUPT, 2)
 
     def enable_interrupts(self) -> bool:
