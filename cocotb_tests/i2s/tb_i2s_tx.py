@@ -119,9 +119,9 @@ async def edges(dut: Any) -> None:
         cocotb.start_soon(coroutine)
     for half in HALVES:
         await b.set_rate(half & 1, half)
+        del changes[:], clock[:]  # the next edge of the bit clock is the boundary at which the rate changes
         await Timer(1, "us")
         await b.set(run_i=1)
-        del changes[:], clock[:]
         frames = random_frames(3)
         b.frames = list(frames)
         done = len(b.ended)

@@ -17,7 +17,7 @@ from cocotb_tests.pcm.bench import INIT, IO_ERR, OK, PREPARED, RUNNING, STOPPED,
 from virtone.virtio import snd
 
 S16 = int(snd.VIRTIO_SND_PCM_FMT_S16)
-R48, R192 = int(snd.VIRTIO_SND_PCM_RATE_48000), int(snd.VIRTIO_SND_PCM_RATE_192000)
+R48, R96, R192 = (int(getattr(snd, f"VIRTIO_SND_PCM_RATE_{rate}")) for rate in (48000, 96000, 192000))
 FRAME = 521  # bus cycles at 192 kHz
 
 
@@ -170,16 +170,18 @@ async def withdrawn_message(dut: Any) -> None:
 
 @cocotb.test(timeout_time=80, timeout_unit="ms")
 async def new_rate_before_the_first_frame(dut: Any) -> None:
-    """PREPARE and START right after each other: no frame plays at the old rate."""
+    """PREPARE, PREPARE at another rate and START right after each other: no frame plays at an older rate."""
     s = await stage(dut, R48)
     for number in range(8):
         rate, divider = ((R192, 2), (R48, 8))[number % 2]
         await s.cycles(s.rng.randint(0, 3000))
-        s.set_params(S16, 2, rate)
-        await s.cycles(2)
+        for code in (R96, rate):
+            s.set_params(S16, 2, code)
+            await s.cycles(2)
+            s.drive(prepare_i=1, state_i=PREPARED)
+            await s.cycles(2)
         slots = send(s, 4)
-        s.drive(prepare_i=1, state_i=PREPARED)
-        await s.cycles(2)
+        await s.cycles(s.rng.randint(1, 40))
         index = len(s.receiver.frames)
         s.state(RUNNING)
         await s.replies(number + 1)
