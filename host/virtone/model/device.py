@@ -14,6 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 from virtone.model import device_control
+from virtone.model.device_probe import ProbePage
 from virtone.model.device_profile import DEFAULT
 from virtone.model.device_queue import DeviceQueue
 from virtone.model.device_registers import Registers
@@ -52,6 +53,7 @@ class SoundDevice(Registers):
         self.service_ns = service_ns
         self.events: list[DeviceEvent] = []
         self.clock = WordClock()
+        self.probe = ProbePage(self)
         self.interrupt = timeline.event("interrupt line")
         self.queues = [DeviceQueue(self, index) for index in range(snd.VIRTIO_SND_VQ_MAX)]
         self.ctlq, self.eventq, self.txq, self.rxq = self.queues

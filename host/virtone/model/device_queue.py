@@ -100,6 +100,11 @@ class DeviceQueue:
                 self._read_avail_idx()
         self.serve()
 
+    @property
+    def waiting(self) -> bool:
+        """The device knows of chains it has not taken."""
+        return self.next_avail != self.known_avail
+
     def poll(self) -> None:
         """Read `avail.idx` afresh."""
         if self.live:
@@ -117,7 +122,7 @@ class DeviceQueue:
 
     def take(self) -> Chain | None:
         """The next chain, its bytes still unread; None when there is none (or the ring is malformed)."""
-        if not self.live or self.next_avail == self.known_avail:
+        if not self.live or not self.waiting:
             return None
         with self.guard():
             memory = self._device.memory

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from virtone.model.device_queue import DeviceQueue
 from virtone.model.timeline import TICKS_PER_NS
-from virtone.virtio import mmio
+from virtone.virtio import mmio, probe
 
 if TYPE_CHECKING:
+    from virtone.model.device_probe import ProbePage
     from virtone.model.timeline import Timeline, TimelineEvent
     from virtone.virtio.profile import Profile
 
@@ -36,6 +37,7 @@ class Registers:
 
     timeline: Timeline
     profile: Profile
+    probe: ProbePage
     queues: list[DeviceQueue]
     interrupt: TimelineEvent
 
@@ -71,6 +73,8 @@ class Registers:
 
     def read(self, offset: int, size: int) -> int:
         """Value of `size` bytes (1, 2, 4) at `offset`."""
+        if offset >= probe.PROBE_BASE:
+            return self.probe.read(offset - probe.PROBE_BASE) if size == 4 else 0
         if offset >= mmio.VIRTIO_MMIO_CONFIG:
             data = self.profile.config()
             start = offset - mmio.VIRTIO_MMIO_CONFIG
@@ -99,6 +103,8 @@ class Registers:
 
     def write(self, offset: int, value: int, size: int) -> None:
         """A write of `size` bytes. Registers take whole words only; the configuration space is read-only."""
+        if offset >= probe.PROBE_BASE and size == 4:
+            self.probe.write(offset - probe.PROBE_BASE, value)
         if offset >= mmio.VIRTIO_MMIO_CONFIG or size != 4:
             return
         queue = self._queue()

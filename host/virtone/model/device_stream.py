@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from virtone.model.device_chain import Chain
@@ -45,7 +46,7 @@ class Params:
     buffer_bytes: int
     period_bytes: int
 
-    @property
+    @cached_property
     def frame_bytes(self) -> int:
         return snd.frame_bytes(self.format, self.channels)
 
@@ -145,10 +146,11 @@ class OutputStream:
 
     def accept(self, chain: Chain, epoch: int) -> None:
         self._messages.append(Message(chain, epoch))
+        self._schedule()
 
     def fetch(self) -> None:
         """Fill the prefetch window."""
-        if self.params is None:
+        if self.params is None or self.hungry:
             return
         for message in self._messages:
             if not self._fetch_message(message, self.params):
@@ -204,7 +206,8 @@ class OutputStream:
         self._polling = None
         if self.state in POLLING:
             self._device.txq.poll()
-            self._device.pump_txq()
+            if self._device.txq.waiting:
+                self._device.pump_txq()
         self._schedule()
 
     def _at_boundary(self) -> None:

@@ -11,48 +11,18 @@ User's duty: one task at a time calls a handle's methods, but `status` may be ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from virtone.model.errors import BadState, DeviceIoError, InvalidArgument, Xrun
 from virtone.model.memory import PageList
 from virtone.model.mutex import Mutex
 from virtone.model.pcm_hw import HwParams
+from virtone.model.pcm_state import ACTIVE, PcmState, PcmStatus
 from virtone.model.pcm_substream import PcmSubstream, Runtime
 from virtone.model.port import Port, wait_with_timeout
 
 # ALSA gives a write or a drain up when nothing moves for this long.
 STALL_TIMEOUT_NS = 10e9
-
-
-class PcmState(Enum):
-    """States of an ALSA PCM (SNDRV_PCM_STATE_*)."""
-
-    CLOSED = "CLOSED"
-    OPEN = "OPEN"
-    SETUP = "SETUP"
-    PREPARED = "PREPARED"
-    RUNNING = "RUNNING"
-    DRAINING = "DRAINING"
-    PAUSED = "PAUSED"
-    XRUN = "XRUN"
-
-
-_ACTIVE = (PcmState.RUNNING, PcmState.DRAINING, PcmState.PAUSED)
-
-
-@dataclass(frozen=True)
-class PcmStatus:
-    """Positions in frames; `delay` = appl_ptr - hw_ptr + the device's latency; `tstamp_ns` is that of the last hw_ptr change."""
-
-    state: PcmState
-    appl_ptr: int
-    hw_ptr: int
-    delay: int
-    avail: int
-    xruns: int
-    tstamp_ns: int
 
 
 class Pcm:
@@ -127,7 +97,7 @@ class Pcm:
         """Stop at once and give everything back."""
         if self.state is PcmState.CLOSED:
             return
-        if self.state in _ACTIVE:
+        if self.state in ACTIVE:
             await self.drop()
         await self.hw_free()
         await self.substream.close()
@@ -200,7 +170,7 @@ class Pcm:
 
     async def drop(self) -> None:
         """Stop at once; what is not played is lost."""
-        self._require("drop", PcmState.SETUP, PcmState.PREPARED, PcmState.XRUN, *_ACTIVE)
+        self._require("drop", PcmState.SETUP, PcmState.PREPARED, PcmState.XRUN, *ACTIVE)
         async with self._lock:
             if self.state is PcmState.PAUSED:
                 await self.substream.trigger("pause_release")
@@ -269,7 +239,7 @@ class Pcm:
         self.tstamp_ns = self._port.now_ns()
 
     async def _stop(self, state: PcmState) -> None:
-        active = self.state in _ACTIVE
+        active = self.state in ACTIVE
         self.state = state
         if active:
             await self.substream.trigger("stop")
