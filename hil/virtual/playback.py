@@ -1,29 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """A playback application on the reference-driver board: one stream kept full, as an ALSA application keeps it.
 
-Promises: the application writes whole periods and only when there is room for one; `end` stops while silence is still queued,
-so that the end of a job is no underrun; an underrun is counted, and `keep_going` says whether it is recovered from or raised.
-Its user has an open board (`Board`), calls `open`, then `feed` and at last `end`; `interrupted` is asked once a period.
+Promises: the application writes whole periods; a job ends with silence still queued, so that its end is no underrun; an
+underrun is counted, and `keep_going` says whether it is recovered from or raised.
+Its user starts a `Board`, and uses a `Playback` as context; `Board.interrupted` is asked once a period.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from virtone.model.driver import LINUX_FEATURES, SoundDriver
 from virtone.model.errors import DriverError, Xrun
-from virtone.model.pcm_core import Pcm, PcmState
+from virtone.model.pcm_core import Pcm
 from virtone.model.pcm_hw import HwParams
 from virtone.model.port import Port
 from virtone.signal import stimulus
-from virtone.virtio import mmio
+from virtone.virtio import mmio, snd
 
 from .probe_access import Probe
 
 ALSA_NAMES = {"S16": "S16_LE", "S24": "S24_LE", "S24_3": "S24_3LE", "S32": "S32_LE"}
 EVENT_IDX = 1 << int(mmio.VIRTIO_RING_F_EVENT_IDX)
+MSG_POLLING = 1 << int(snd.VIRTIO_SND_PCM_F_MSG_POLLING)
 
 
 class Interrupted(Exception):
@@ -53,18 +56,28 @@ class Board:
         self.port, self.interrupted = port, interrupted
         self.probe = Probe(port)
         self.driver: SoundDriver | None = None
+        self.broken = False
         self._set_up: tuple[str, bool] | None = None
 
-    async def start(self, policy: str = "ack", event_idx: bool = True) -> SoundDriver:
-        """The driver, probed with this policy; a new one if it has to be another or the last one is broken."""
-        if self.driver is not None and self._set_up == (policy, event_idx) and not self.driver.transport.needs_reset:
-            return self.driver
-        await self.stop()
-        await self.probe.start()
-        driver = SoundDriver(self.port, policy, LINUX_FEATURES if event_idx else LINUX_FEATURES & ~EVENT_IDX)
-        await driver.probe()
-        self.driver, self._set_up = driver, (policy, event_idx)
-        return driver
+    async def start(self, policy: str = "ack", event_idx: bool = True, msg_polling: bool = True) -> SoundDriver:
+        """The driver, probed with this policy; a new one if it has to be another or the last one is broken.
+
+        `event_idx` and `msg_polling`: take VIRTIO_RING_F_EVENT_IDX and VIRTIO_SND_PCM_F_MSG_POLLING when offered, as Linux
+        does. Without both, every period is notified.
+        """
+        wanted = (policy, event_idx)
+        broken = self.broken or self.driver is None or self.driver.transport.needs_reset
+        if broken or self._set_up != wanted:
+            await self.stop()
+            await self.probe.start()
+            driver = SoundDriver(self.port, policy, LINUX_FEATURES if event_idx else LINUX_FEATURES & ~EVENT_IDX)
+            await driver.probe()
+            self.driver, self._set_up, self.broken = driver, wanted, False
+            self._offered = driver.substreams[0].hardware
+        assert self.driver is not None
+        features = self._offered.features if msg_polling else self._offered.features & ~MSG_POLLING
+        self.driver.substreams[0].hardware = dataclasses.replace(self._offered, features=features)
+        return self.driver
 
     async def stop(self) -> None:
         """Reset the device and forget the driver."""
@@ -94,6 +107,7 @@ class Playback:
         self.board, self.options, self.keep_going = board, options, keep_going
         self.frames_written = 0
         self.xruns = 0
+        self.first_slot = 0  # avail index of the txq when the stream was opened
         self._pcm: _Handle | None = None
         self._silence = b""
 
@@ -118,6 +132,7 @@ class Playback:
             format=ALSA_NAMES[o.format], channels=o.channels, rate=o.rate, period_size=o.period, periods=o.periods
         )
         await pcm.prepare()
+        self.first_slot = driver.txq.avail_idx
         self._silence = bytes(self.params.period_bytes)
 
     async def close(self) -> None:
@@ -126,8 +141,24 @@ class Playback:
             pcm, self._pcm = self._pcm, None
             await pcm.close()
 
+    async def __aenter__(self) -> Playback:
+        try:
+            await self.open()
+        except BaseException:
+            await self.__aexit__(*sys.exc_info())
+            raise
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            await self.close()
+        except DriverError:
+            self.board.broken = True
+            if error is None:
+                raise
+
     async def write_period(self, data: bytes | memoryview | None = None) -> None:
-        """Write one period (None: silence), waiting for room. An underrun raises Xrun, or is recovered (`keep_going`)."""
+        """Write whole periods (None: one of silence), waiting for room. An underrun raises Xrun, or is recovered (`keep_going`)."""
         self.board.check()
         data = self._silence if data is None else data
         try:
@@ -138,39 +169,19 @@ class Playback:
                 raise
             await self.pcm.prepare()
             await self.pcm.writei(data)
-        self.frames_written += self.params.period_size
+        self.frames_written += len(data) // self.params.frame_bytes
 
-    async def play(self, data: bytes, before_start: Callable[[], object] | None = None) -> None:
+    async def play(self, data: bytes) -> None:
         """Play whole frames, the last period filled with silence; returns when the last of them has been played."""
         size = self.params.period_bytes
         view = memoryview(data + bytes(-len(data) % size))
         for start in range(0, len(view), size):
             await self.write_period(view[start : start + size])
-        await self.drain()
-
-    async def drain(self) -> None:
-        """Play what is written, with a buffer of silence behind it, up to its last frame; the stream goes on running."""
-        end, written = self.pcm.runtime.appl_ptr, self.frames_written  # type: ignore[union-attr]
-        xruns = self.xruns
-        for _ in range(self.params.periods):
-            await self.write_period()
-        while self.pcm.hw_ptr < end and self.xruns == xruns:
+        written = self.frames_written
+        for _ in range(self.params.periods):  # there is room for the last one when everything before has been played
             await self.write_period()
         self.frames_written = written
 
     async def counts(self) -> dict[str, int]:
         """The job's figures: frames and underruns of application and device."""
         return {"frames_written": self.frames_written, "xruns": self.xruns, **await self.board.probe.counters()}
-
-
-async def close_after(playback: Playback, error: BaseException | None) -> None:
-    """Close the stream; a failure to do so does not hide `error`."""
-    try:
-        await playback.close()
-    except DriverError:
-        if error is None:
-            raise
-
-
-def running(playback: Playback) -> bool:
-    return playback.pcm.state is PcmState.RUNNING
