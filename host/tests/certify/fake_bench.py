@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bench without a device: a console that understands `sndprobe` and an oscilloscope that sees what the converter would give."""
+
 from __future__ import annotations
 
 import json
@@ -7,8 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from tests.signal.synthetic import play
 
+from tests.signal.synthetic import play
 from virtone.bench.config import load_bench
 from virtone.bench.instruments.digitizer import Identity
 from virtone.signal import stimulus
@@ -48,7 +49,13 @@ class FakeBench:
         self.identity = Identity("VIRTONE", "DSOX0000-SIM", "0", "1")
         self.oscilloscope = self
         self.board = SimpleNamespace(console=self)
-        self.wrong_code, self.lie, self.fault, self.deaf, self.stop_after = wrong_code, lie_frames, fault, deaf, stop_after
+        self.wrong_code, self.lie, self.fault, self.deaf, self.stop_after = (
+            wrong_code,
+            lie_frames,
+            fault,
+            deaf,
+            stop_after,
+        )
         self.commands: list[str] = []
         self.captures = []
 
@@ -97,6 +104,22 @@ class FakeBench:
                 if self.wrong_code == code:
                     code = (code + 1) % 2047
                 self.captures.append(play(stimulus.burst(code, rate), rate, delay_s=delay, seed=code, **common))
-                lines.append({"shot": i, "code": said, "frame": 0, "told_frames": int(o["periods"]) * period + 20 + self.lie, "since_update_ns": late * 1e9,
-                              "stages_ns": {"A": 0, "N": 20000, "F": 30000, "W": (delay - CONVERTER_S) * 1e9, "C": (delay + 1e-3) * 1e9}})
-        return [json.dumps(line) for line in lines] + [json.dumps({"done": True, "status": 0, "xruns": 0, "underruns": 0})]
+                lines.append(
+                    {
+                        "shot": i,
+                        "code": said,
+                        "frame": 0,
+                        "told_frames": int(o["periods"]) * period + 20 + self.lie,
+                        "since_update_ns": late * 1e9,
+                        "stages_ns": {
+                            "A": 0,
+                            "N": 20000,
+                            "F": 30000,
+                            "W": (delay - CONVERTER_S) * 1e9,
+                            "C": (delay + 1e-3) * 1e9,
+                        },
+                    }
+                )
+        return [json.dumps(line) for line in lines] + [
+            json.dumps({"done": True, "status": 0, "xruns": 0, "underruns": 0})
+        ]

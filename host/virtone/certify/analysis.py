@@ -4,6 +4,7 @@
 Promise: `evaluate(record, plan, config)` is a pure function of the record's folder; `virtone verify` calls it again and compares.
 Times in seconds inside, in the measurand's unit in the results.
 """
+
 from __future__ import annotations
 
 import math
@@ -37,19 +38,23 @@ class _Bench:
         self.skew_limit_s = math.hypot(self.analog.skew_limit_s, self.marker.skew_limit_s)
 
     def time_budget(self, value_s: float, sigma_s: float, dt_s: float, scale: float) -> Budget:
-        return Budget((
-            Component("time base of the instrument", "B", self.timebase * abs(value_s) * scale, "rectangular"),
-            Component("delay estimator (noise, predicted)", "A", sigma_s * scale),
-            Component("trigger point within a sample", "B", dt_s / 2 * scale, "rectangular"),
-            Component("skew of channels and probes", "B", self.skew_limit_s * scale, "rectangular"),
-            Component("marker pin after its event", "B", MARKER_LIMIT_S * scale, "rectangular"),
-        ))
+        return Budget(
+            (
+                Component("time base of the instrument", "B", self.timebase * abs(value_s) * scale, "rectangular"),
+                Component("delay estimator (noise, predicted)", "A", sigma_s * scale),
+                Component("trigger point within a sample", "B", dt_s / 2 * scale, "rectangular"),
+                Component("skew of channels and probes", "B", self.skew_limit_s * scale, "rectangular"),
+                Component("marker pin after its event", "B", MARKER_LIMIT_S * scale, "rectangular"),
+            )
+        )
 
 
 def evaluate(record: Record, plan: Plan, config: BenchConfig) -> dict[str, Any]:
     """``{"detectors", "configurations", "verdict"}``, ready for JSON. Raises RecordError for a record not complete or changed."""
     if not record.has("end"):
-        raise RecordError(f"{record.folder}: the run is not finished; right is to start virtone certify again with the same files and --out")
+        raise RecordError(
+            f"{record.folder}: the run is not finished; right is to start virtone certify again with the same files and --out"
+        )
     bench = _Bench(config)
     materials = {c.name: _material(record, c, bench) for c in plan.configurations}
     detectors = _detectors(record, plan.configurations[0], bench, materials[plan.configurations[0].name][1].clock_ppm)
@@ -89,8 +94,12 @@ def _detectors(record: Record, c: Configuration, bench: _Bench, clock_ppm: float
             ok = abs(off - DETUNE_PPM) < 1 + 4 * seen.clock_sigma_ppm
             seeded, text = f"clock {DETUNE_PPM:+d} ppm", f"clock {off:+.3f} ppm"
         else:
-            ok = len(seen.faults) == 1 and seen.faults[0].kind == kind and \
-                abs(seen.faults[0].at_frame - facts["at_frame"]) <= slack and abs(seen.faults[0].frames - facts["fault_frames"]) <= slack
+            ok = (
+                len(seen.faults) == 1
+                and seen.faults[0].kind == kind
+                and abs(seen.faults[0].at_frame - facts["at_frame"]) <= slack
+                and abs(seen.faults[0].frames - facts["fault_frames"]) <= slack
+            )
             seeded = f"{facts['fault_frames']} frames {kind} at {facts['at_frame']}"
             text = "; ".join(f"{f.frames} frames {f.kind} at {f.at_frame}" for f in seen.faults) or "nothing"
         found.append({"fault": kind, "found": bool(ok), "seeded": seeded, "seen": text})
@@ -107,9 +116,18 @@ def shot_delays(record: Record, c: Configuration, kind: str, bench: Any, clock_p
         codes = range(facts["first_code"], facts["first_code"] + facts["count"])
         captures = record.captures(entry)
         if not len(captures) == len(entry["board"]) == facts["count"]:
-            raise RecordError(f"{entry['key']}: {len(captures)} captures, {len(entry['board'])} board records; {facts['count']} of each are right")
+            raise RecordError(
+                f"{entry['key']}: {len(captures)} captures, {len(entry['board'])} board records; {facts['count']} of each are right"
+            )
         for index, (capture, said) in enumerate(zip(captures, entry["board"], strict=True)):
-            shot = {"shot": facts["first_shot"] + index, "code": codes[index], "said": said, "dt_s": capture.dt_s, "file": entry["key"], "index": index}
+            shot = {
+                "shot": facts["first_shot"] + index,
+                "code": codes[index],
+                "said": said,
+                "dt_s": capture.dt_s,
+                "file": entry["key"],
+                "index": index,
+            }
             try:
                 d = latency.estimate(capture, str(bench.analog.number), c.rate, codes[index], codes, clock_ppm)
                 edge, _ = latency.marker_edge(capture, str(bench.marker.number))
@@ -123,13 +141,29 @@ def shot_delays(record: Record, c: Configuration, kind: str, bench: Any, clock_p
                 why = f"confidence {d.confidence:.2f}"
             elif abs(edge) > 2 * capture.dt_s:
                 why = f"marker edge at {edge * 1e6:.2f} us, trigger at 0"
-            out.append(shot | {"good": not why, "why": why, "delay_s": d.t_s - bench.skew_s, "sigma_s": d.sigma_s,
-                               "confidence": d.confidence, "snr_db": d.snr_db, "edge_s": edge})
+            out.append(
+                shot
+                | {
+                    "good": not why,
+                    "why": why,
+                    "delay_s": d.t_s - bench.skew_s,
+                    "sigma_s": d.sigma_s,
+                    "confidence": d.confidence,
+                    "snr_db": d.snr_db,
+                    "edge_s": edge,
+                }
+            )
     return out
 
 
-def _configuration(record: Record, plan: Plan, c: Configuration, bench: _Bench, material: tuple[Capture, integrity.Integrity],
-                   doubts: list[str]) -> dict[str, Any]:
+def _configuration(
+    record: Record,
+    plan: Plan,
+    c: Configuration,
+    bench: _Bench,
+    material: tuple[Capture, integrity.Integrity],
+    doubts: list[str],
+) -> dict[str, Any]:
     capture, clean = material
     shots, notify, cold = (shot_delays(record, c, kind, bench, clean.clock_ppm) for kind in ("shots", "notify", "cold"))
     good, lost = [s for s in shots if s["good"]], [s for s in shots + notify + cold if not s["good"]]
@@ -138,27 +172,65 @@ def _configuration(record: Record, plan: Plan, c: Configuration, bench: _Bench, 
     dt = capture.dt_s
     rows: list[dict[str, Any]] = []
 
-    def row(name: str, value: float, budget: Budget, n: int, bounds: tuple[float, float] | None = None, more: list[str] | None = None) -> None:
+    def row(
+        name: str,
+        value: float,
+        budget: Budget,
+        n: int,
+        bounds: tuple[float, float] | None = None,
+        more: list[str] | None = None,
+    ) -> None:
         u = budget.expanded
         low, high = bounds or (value, value)
         limit = c.limits.get(name)
-        verdict, why = judge((low - u, high + u), limit.low if limit else None, limit.high if limit else None,
-                             limit.physics if limit else None, doubts + (more or []))
-        rows.append({"name": name, "text": MEASURANDS[name].text, "unit": MEASURANDS[name].unit, "value": _number(value), "U": _number(u),
-                     "k": round(budget.k, 3), "interval": [_number(low - u), _number(high + u)], "n": n,
-                     "low": limit.low if limit else None, "high": limit.high if limit else None, "physics": limit.physics if limit else None,
-                     "reason": limit.reason if limit else "", "verdict": str(verdict), "why": why, "budget": budget.as_list(), "_verdict": verdict})
+        verdict, why = judge(
+            (low - u, high + u),
+            limit.low if limit else None,
+            limit.high if limit else None,
+            limit.physics if limit else None,
+            doubts + (more or []),
+        )
+        rows.append(
+            {
+                "name": name,
+                "text": MEASURANDS[name].text,
+                "unit": MEASURANDS[name].unit,
+                "value": _number(value),
+                "U": _number(u),
+                "k": round(budget.k, 3),
+                "interval": [_number(low - u), _number(high + u)],
+                "n": n,
+                "low": limit.low if limit else None,
+                "high": limit.high if limit else None,
+                "physics": limit.physics if limit else None,
+                "reason": limit.reason if limit else "",
+                "verdict": str(verdict),
+                "why": why,
+                "budget": budget.as_list(),
+                "_verdict": verdict,
+            }
+        )
 
     def times(of: list[dict[str, Any]]) -> tuple[np.ndarray, float]:
         usable = [s for s in of if s["good"]]
-        return np.array([s["delay_s"] for s in usable]), float(np.median([s["sigma_s"] for s in usable])) if usable else math.nan
+        return np.array([s["delay_s"] for s in usable]), float(
+            np.median([s["sigma_s"] for s in usable])
+        ) if usable else math.nan
 
     delays, sigma = times(shots)
     for name, part in (("latency_p50", 0.5), ("latency_p95", 0.95), ("latency_p99", 0.99)):
         point, low, high = percentile(delays * 1e3, part) if len(delays) else (math.nan,) * 3
-        few = [] if len(delays) >= shots_needed(part) else [f"{len(delays)} shots; {shots_needed(part)} support this percentile"]
+        few = (
+            []
+            if len(delays) >= shots_needed(part)
+            else [f"{len(delays)} shots; {shots_needed(part)} support this percentile"]
+        )
         row(name, point, bench.time_budget(point / 1e3, sigma, dt, 1e3), len(delays), (low, high), few)
-    for name, of, reduce in (("latency_max", shots, np.max), ("notify_p50", notify, np.median), ("cold_max", cold, np.max)):
+    for name, of, reduce in (
+        ("latency_max", shots, np.max),
+        ("notify_p50", notify, np.median),
+        ("cold_max", cold, np.max),
+    ):
         values, s = times(of)
         value = float(reduce(values)) * 1e3 if len(values) else math.nan
         bounds = percentile(values * 1e3, 0.5)[1:] if name == "notify_p50" and len(values) else None
@@ -168,14 +240,37 @@ def _configuration(record: Record, plan: Plan, c: Configuration, bench: _Bench, 
     errors = {"honesty_raw": (told - delays) * 1e3, "honesty_corrected": (told - since - delays) * 1e3}
     for name, error in errors.items():
         value = float(error[np.argmax(np.abs(error))]) if len(error) else math.nan
-        row(name, abs(value), bench.time_budget(float(np.mean(delays)) if len(delays) else math.nan, sigma, dt, 1e3), len(error))
+        row(
+            name,
+            abs(value),
+            bench.time_budget(float(np.mean(delays)) if len(delays) else math.nan, sigma, dt, 1e3),
+            len(error),
+        )
     deviations, completions = _completions(capture, bench, c, record.steps("material", c.name)[0]["facts"]["frames"])
-    row("completion_jitter", float(np.abs(deviations).max()) * 1e6 if completions else math.nan,
-        Budget((Component("edge within a sample", "B", dt / 2 * 1e6, "rectangular"),)), completions)
-    row("word_clock", clean.clock_ppm, Budget((Component("time base of the instrument", "B", bench.timebase * 1e6, "rectangular"),
-                                               Component("fit through the code positions", "A", clean.clock_sigma_ppm))), 1)
+    row(
+        "completion_jitter",
+        float(np.abs(deviations).max()) * 1e6 if completions else math.nan,
+        Budget((Component("edge within a sample", "B", dt / 2 * 1e6, "rectangular"),)),
+        completions,
+    )
+    row(
+        "word_clock",
+        clean.clock_ppm,
+        Budget(
+            (
+                Component("time base of the instrument", "B", bench.timebase * 1e6, "rectangular"),
+                Component("fit through the code positions", "A", clean.clock_sigma_ppm),
+            )
+        ),
+        1,
+    )
     row("glitches", float(len(clean.faults)), Budget(()), clean.frames_checked)
-    counted = sum(int(e["done"].get(k, 0)) for e in record.steps(configuration=c.name) if e["step"] != "selftest" for k in ("xruns", "underruns"))
+    counted = sum(
+        int(e["done"].get(k, 0))
+        for e in record.steps(configuration=c.name)
+        if e["step"] != "selftest"
+        for k in ("xruns", "underruns")
+    )
     row("xruns", float(counted), Budget(()), len(record.steps(configuration=c.name)))
     return {
         "name": c.name, "stream": {"format": c.format, "rate": c.rate, "channels": c.channels, "period_frames": c.period_frames,
@@ -193,7 +288,7 @@ def _configuration(record: Record, plan: Plan, c: Configuration, bench: _Bench, 
 def _completions(capture: Capture, bench: _Bench, c: Configuration, frames: int) -> tuple[np.ndarray, int]:
     """(deviation of each completion from an even grid in seconds, their number), without those that RELEASE forces."""
     edges, _ = latency.marker_edges(capture, str(bench.marker.number))
-    edges = edges[:max(0, frames // c.period_frames - c.periods)]
+    edges = edges[: max(0, frames // c.period_frames - c.periods)]
     if len(edges) < 3:
         return np.empty(0), 0
     index = np.rint((edges - edges[0]) * c.rate / c.period_frames)
@@ -204,7 +299,9 @@ def _stages(good: list[dict[str, Any]], delays: np.ndarray) -> dict[str, float]:
     """Median time of each point in a frame's life after A, ms: the board's event log, and O as measured."""
     stages = {}
     for name in STAGES:
-        values = [s["said"]["stages_ns"][name] * 1e-6 for s in good if s["said"].get("stages_ns", {}).get(name) is not None]
+        values = [
+            s["said"]["stages_ns"][name] * 1e-6 for s in good if s["said"].get("stages_ns", {}).get(name) is not None
+        ]
         if values:
             stages[name] = _number(float(np.median(values)))
     if len(delays):

@@ -4,6 +4,7 @@
 Promise: `load_plan` returns a complete, checked `Plan` or raises `bench.errors.ConfigError` (file, key, value, what would
 be right). `hil/plans/first-light.toml` explains every key.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -89,7 +90,9 @@ class Plan:
     configurations: tuple[Configuration, ...]
 
 
-_LIMIT = Table({"low": Field(float, None), "high": Field(float, None), "physics": Field(float, None), "reason": Field(str)})
+_LIMIT = Table(
+    {"low": Field(float, None), "high": Field(float, None), "physics": Field(float, None), "reason": Field(str)}
+)
 _CONFIGURATION = Table({
     "format": Field(str, choices=tuple(FORMATS)),
     "rate": Field(int, low=min(RATES), high=max(RATES), unit="Hz"),
@@ -132,7 +135,12 @@ def _configuration(path: Path, name: str, values: dict[str, Any]) -> Configurati
     buffer_ms = period * values["periods"] * 1000 / rate
     least = burst_frames(rate) * 1000 / rate + 1.3 * buffer_ms + 5
     if values["spacing_ms"] < least:
-        raise ConfigError(path, f"{key}.spacing_ms", f"is {values['spacing_ms']:g}", f"right is at least {least:.1f}: buffer, burst and margin")
+        raise ConfigError(
+            path,
+            f"{key}.spacing_ms",
+            f"is {values['spacing_ms']:g}",
+            f"right is at least {least:.1f}: buffer, burst and margin",
+        )
     limits = {}
     for what, limit in values.pop("limits").items():
         place = f"{key}.limits.{what}"

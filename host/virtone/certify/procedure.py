@@ -2,9 +2,22 @@
 """Acquisition: play, record, keep. No number of the certificate is computed here (`analysis` does, from the record alone).
 
 Promise: `certify(bench, plan, out, progress)` returns a complete `Record`; every step is on the disk before the next begins, so an
-interrupted run, started again with the same files and folder, goes on after its last finished step. Board commands used:
-``sndprobe version``, ``sndprobe shots``, ``sndprobe material`` (docs/reference: board commands). The user hands over an open bench.
+interrupted run, started again with the same files and folder, goes on after its last finished step. The user hands over an
+open bench.
+
+What the board must do (each command: JSON objects, one a line; the last is ``{"done": true, "status": 0, "xruns": n, "underruns": n}``):
+
+``sndprobe version`` says what it is. ``sndprobe shots STREAM --count N --first-code K --spacing-ms X --marker
+application|notify|first_bit|complete --seed S --cold 0|1`` plays burst i of code K+i (`stimulus.shot_starts` spreads them) with
+exactly one pulse of the marker pin per shot: the application's own write beside the hand-over of the burst's first frame, or
+the first event of the chosen kind that concerns that frame. One object per shot: ``shot``, ``code``, ``frame``, ``told_frames``
+(snd_pcm_delay at hand-over plus the burst's offset in what is handed over), ``since_update_ns`` (age of hw_ptr at that instant),
+``stages_ns`` (A = 0, N, F, W, C). With ``--cold 1`` each shot opens, plays from its first frame, and closes.
+``sndprobe material STREAM --frames N --first-code K --fault none|lost|repeated|gap|detune --at-frame F --fault-frames L
+--detune-ppm P --marker complete`` plays `stimulus.faulty_material` once, the pin pulsing at each message's completion.
+STREAM is ``--rate --format --channels --period --periods --policy``.
 """
+
 from __future__ import annotations
 
 import datetime
@@ -27,7 +40,7 @@ from .record import Record
 SAMPLES_PER_S = 500_000
 SELFTEST = ("lost", "repeated", "gap", "detune")
 DETUNE_PPM = 50
-BOARD_GRACE_S = 2.0   # of the board's own time beyond what it plays
+BOARD_GRACE_S = 2.0  # of the board's own time beyond what it plays
 
 
 class Console(Protocol):
@@ -89,16 +102,29 @@ def certify(bench: OpenBench, plan: Plan, out: Path | str, progress: Progress | 
     else:
         was, now = record.begin["instrument"], str(bench.oscilloscope.identity)
         if was != now:
-            raise BenchError(f"{out}: this run began with instrument {was}, the bench now has {now}; choose another --out")
+            raise BenchError(
+                f"{out}: this run began with instrument {was}, the bench now has {now}; choose another --out"
+            )
     steps = list(all_steps(plan))
     progress.begin(sum(step.play_s for step in steps))
     for step in steps:
         progress.step(step.key)
         if not record.has(step.key):
             captures, lines, done = _acquire(bench, step)
-            record.append({"kind": "step", "key": step.key, "step": step.kind, "configuration": step.configuration.name,
-                           "command": step.command, "facts": step.facts, "board": lines, "done": done,
-                           "captures": record.keep(step.key, captures), "finished": _now()})
+            record.append(
+                {
+                    "kind": "step",
+                    "key": step.key,
+                    "step": step.kind,
+                    "configuration": step.configuration.name,
+                    "command": step.command,
+                    "facts": step.facts,
+                    "board": lines,
+                    "done": done,
+                    "captures": record.keep(step.key, captures),
+                    "finished": _now(),
+                }
+            )
         progress.advance(step.play_s)
     if not record.has("end"):
         record.append({"kind": "end", "key": "end", "finished": _now()})
@@ -115,26 +141,48 @@ def all_steps(plan: Plan) -> Iterator[Step]:
         yield _material(plan, configuration, f"{name}/material", "none", plan.material_s)
         yield from _shots(plan, configuration, "shots", plan.shots, "application", False, 0)
         yield from _shots(plan, configuration, "notify", plan.notify_shots, "notify", False, plan.shots)
-        yield from _shots(plan, configuration, "cold", plan.cold_shots, "application", True, plan.shots + plan.notify_shots)
+        yield from _shots(
+            plan, configuration, "cold", plan.cold_shots, "application", True, plan.shots + plan.notify_shots
+        )
 
 
 def _stream(configuration: Configuration) -> str:
     c = configuration
-    return (f"--rate {c.rate} --format {c.format} --channels {c.channels} --period {c.period_frames} --periods {c.periods} "
-            f"--policy {c.policy}")
+    return (
+        f"--rate {c.rate} --format {c.format} --channels {c.channels} --period {c.period_frames} --periods {c.periods} "
+        f"--policy {c.policy}"
+    )
 
 
 def _material(plan: Plan, c: Configuration, key: str, fault: str, seconds: float) -> Step:
     periods = max(2 * c.periods + 2, -(-int(seconds * c.rate) // c.period_frames))
     frames = periods * c.period_frames
     at = frames // 2 // c.period_frames * c.period_frames
-    facts = {"frames": frames, "first_code": 0, "fault": fault, "at_frame": at, "fault_frames": c.period_frames, "detune_ppm": DETUNE_PPM}
-    command = (f"sndprobe material {_stream(c)} --frames {frames} --first-code 0 --fault {fault} --at-frame {at} "
-               f"--fault-frames {c.period_frames} --detune-ppm {DETUNE_PPM if fault == 'detune' else 0} --marker complete")
+    facts = {
+        "frames": frames,
+        "first_code": 0,
+        "fault": fault,
+        "at_frame": at,
+        "fault_frames": c.period_frames,
+        "detune_ppm": DETUNE_PPM,
+    }
+    command = (
+        f"sndprobe material {_stream(c)} --frames {frames} --first-code 0 --fault {fault} --at-frame {at} "
+        f"--fault-frames {c.period_frames} --detune-ppm {DETUNE_PPM if fault == 'detune' else 0} --marker complete"
+    )
     pre = c.period_frames / c.rate + 5e-3
     length = frames / c.rate
-    return Step(key, "selftest" if key.startswith("selftest") else "material", c, command, 1, pre, pre + length + 5e-3,
-                length + c.buffer_s, facts)
+    return Step(
+        key,
+        "selftest" if key.startswith("selftest") else "material",
+        c,
+        command,
+        1,
+        pre,
+        pre + length + 5e-3,
+        length + c.buffer_s,
+        facts,
+    )
 
 
 def _shots(plan: Plan, c: Configuration, kind: str, count: int, marker: str, cold: bool, first: int) -> Iterator[Step]:
@@ -145,19 +193,36 @@ def _shots(plan: Plan, c: Configuration, kind: str, count: int, marker: str, col
         code = code_of(first + begin)
         n = min(n, 2047 - code)
         seed = (plan.seed * 1009 + first + begin) % 2**31
-        command = (f"sndprobe shots {_stream(c)} --count {n} --first-code {code} --spacing-ms {c.spacing_ms:g} --marker {marker} "
-                   f"--seed {seed} --cold {int(cold)}")
-        yield Step(f"{c.name}/{kind}/{number:04d}", kind, c, command, n, pre, span, n * c.spacing_ms / 1000 + c.buffer_s,
-                   {"count": n, "first_code": code, "seed": seed, "first_shot": first + begin})
+        command = (
+            f"sndprobe shots {_stream(c)} --count {n} --first-code {code} --spacing-ms {c.spacing_ms:g} --marker {marker} "
+            f"--seed {seed} --cold {int(cold)}"
+        )
+        yield Step(
+            f"{c.name}/{kind}/{number:04d}",
+            kind,
+            c,
+            command,
+            n,
+            pre,
+            span,
+            n * c.spacing_ms / 1000 + c.buffer_s,
+            {"count": n, "first_code": code, "seed": seed, "first_shot": first + begin},
+        )
 
 
 def setup_of(config: BenchConfig, step: Step) -> Setup:
     """The oscilloscope's settings for one step."""
     channels = config.instruments["oscilloscope"].channels
     marker = channels["marker"]
-    inputs = tuple(ChannelSetup(c.number, c.range_v, c.offset_v, c.coupling, c.probe) for c in (channels["analog"], marker))
-    return Setup(inputs, TimebaseSetup(step.span_s, step.pre_s, int(step.span_s * SAMPLES_PER_S)),
-                 TriggerSetup(marker.number, marker.threshold_v), step.segments)
+    inputs = tuple(
+        ChannelSetup(c.number, c.range_v, c.offset_v, c.coupling, c.probe) for c in (channels["analog"], marker)
+    )
+    return Setup(
+        inputs,
+        TimebaseSetup(step.span_s, step.pre_s, int(step.span_s * SAMPLES_PER_S)),
+        TriggerSetup(marker.number, marker.threshold_v),
+        step.segments,
+    )
 
 
 def _acquire(bench: OpenBench, step: Step) -> tuple[list[Capture], list[dict[str, Any]], dict[str, Any]]:
@@ -178,12 +243,16 @@ def _talk(console: Console, command: str, timeout_s: float) -> tuple[list[dict[s
             try:
                 records.append(json.loads(line))
             except ValueError:
-                raise CommandFailed(f"{command[:80]!r} printed {line[:120]!r}; right is one JSON object a line") from None
+                raise CommandFailed(
+                    f"{command[:80]!r} printed {line[:120]!r}; right is one JSON object a line"
+                ) from None
     if not records or records[-1].get("done") is not True:
-        raise CommandFailed(f"{command[:80]!r} ended without {{\"done\": true}}; is this the sndprobe of this release?")
+        raise CommandFailed(f'{command[:80]!r} ended without {{"done": true}}; is this the sndprobe of this release?')
     done = records.pop()
     if done.get("status") != 0:
-        raise CommandFailed(f"{command[:80]!r} ended with status {done.get('status')}: {done.get('error', 'no reason given')}")
+        raise CommandFailed(
+            f"{command[:80]!r} ended with status {done.get('status')}: {done.get('error', 'no reason given')}"
+        )
     return records, done
 
 

@@ -6,6 +6,7 @@ its last whole line. Beside it: ``plan.toml``, ``bench.toml`` as used, ``capture
 ...identities}`` first, then ``{"kind": "step", "key", "step", "configuration", "captures": {"file", "sha256"}, "board": [...],
 "done": {...}}``. The user opens a folder with one plan and one bench for its whole life.
 """
+
 from __future__ import annotations
 
 import json
@@ -37,7 +38,9 @@ class Record:
                 try:
                     self.entries.append(json.loads(line))
                 except ValueError as error:
-                    raise RecordError(f"{log}: line {number} is no JSON ({error}); restore the file or remove the folder {self.folder}") from None
+                    raise RecordError(
+                        f"{log}: line {number} is no JSON ({error}); restore the file or remove the folder {self.folder}"
+                    ) from None
             self._end = end
 
     @classmethod
@@ -48,7 +51,9 @@ class Record:
         for name, source in (("plan.toml", plan), ("bench.toml", bench)):
             kept = folder / name
             if (folder / "log.jsonl").exists() and (not kept.exists() or file_sha256(kept) != file_sha256(source)):
-                raise RecordError(f"{folder}: holds a run with another {name} than {source}; remove it, or choose another --out")
+                raise RecordError(
+                    f"{folder}: holds a run with another {name} than {source}; remove it, or choose another --out"
+                )
             aside = folder / f".{name}.part"
             shutil.copyfile(source, aside)
             aside.replace(kept)
@@ -58,13 +63,20 @@ class Record:
     def begin(self) -> dict[str, Any]:
         """The first entry. Raises RecordError on an empty record."""
         if not self.entries or self.entries[0].get("kind") != "begin":
-            raise RecordError(f"{self.folder}: no run recorded in log.jsonl; right is a folder that virtone certify wrote")
+            raise RecordError(
+                f"{self.folder}: no run recorded in log.jsonl; right is a folder that virtone certify wrote"
+            )
         return self.entries[0]
 
     def steps(self, step: str | None = None, configuration: str | None = None) -> list[dict[str, Any]]:
         """Step entries in order, all or those of one kind and configuration."""
-        return [e for e in self.entries if e.get("kind") == "step" and (step is None or e["step"] == step)
-                and (configuration is None or e["configuration"] == configuration)]
+        return [
+            e
+            for e in self.entries
+            if e.get("kind") == "step"
+            and (step is None or e["step"] == step)
+            and (configuration is None or e["configuration"] == configuration)
+        ]
 
     def has(self, key: str) -> bool:
         return any(e.get("key") == key for e in self.entries)
@@ -94,7 +106,9 @@ class Record:
             raise RecordError(f"{path}: missing; the record is not complete")
         digest = file_sha256(path)
         if digest != kept["sha256"]:
-            raise RecordError(f"{path}: sha256 is {digest[:16]}..., the log says {kept['sha256'][:16]}...: the capture was changed")
+            raise RecordError(
+                f"{path}: sha256 is {digest[:16]}..., the log says {kept['sha256'][:16]}...: the capture was changed"
+            )
         return load_captures(path)
 
     @property

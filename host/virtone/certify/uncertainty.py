@@ -6,6 +6,7 @@ expanded uncertainty, k = 2 (JCGM 100:2008, 5.1.2, G.4, 6.2); `percentile` gives
 interval that assumes no distribution (order statistics; H. A. David, "Order Statistics", 7.1). All components of a budget
 are in the unit of its result.
 """
+
 from __future__ import annotations
 
 import math
@@ -64,11 +65,21 @@ class Budget:
 
     def as_list(self) -> list[dict[str, Any]]:
         """Components as plain data; what is not finite is None."""
+
         def finite(x: float) -> float | None:
             return x if math.isfinite(x) else None
 
-        return [{"name": c.name, "type": c.kind, "value": finite(c.value), "distribution": c.distribution,
-                 "dof": finite(c.dof), "u": finite(c.u)} for c in self.components]
+        return [
+            {
+                "name": c.name,
+                "type": c.kind,
+                "value": finite(c.value),
+                "distribution": c.distribution,
+                "dof": finite(c.dof),
+                "u": finite(c.u),
+            }
+            for c in self.components
+        ]
 
 
 def percentile(values: np.ndarray, part: float) -> tuple[float, float, float]:

@@ -4,6 +4,7 @@
 A run that was interrupted goes on when it is started again with the same files and --out.
 Exit codes: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 unusable input or bench, 130 Ctrl-C.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,7 +30,9 @@ COLORS = {"PASS": "green", "FAIL": "red", "INCONCLUSIVE": "yellow", "NO LIMIT": 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bench", type=Path, required=True, help="bench file (TOML): what is on the bench and where")
     parser.add_argument("--plan", type=Path, required=True, help="plan file (TOML): what is measured and demanded")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the record and the certificate (default: out)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out"), help="folder of the record and the certificate (default: out)"
+    )
 
 
 class Bar:
@@ -52,8 +55,14 @@ class Bar:
 def run(options: argparse.Namespace) -> int:
     plan, config = load_plan(options.plan), load_bench(options.bench)
     console = Console()
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         bar = Bar(progress)
         with open_bench(config) as bench:
@@ -68,13 +77,28 @@ def run(options: argparse.Namespace) -> int:
 def show(data: dict, console: Console) -> None:
     """The certificate as a table for the terminal."""
     table = Table(title=f"{data['title']}{' - SIMULATED' if data['simulated'] else ''}")
-    for name, justify in (("configuration", "left"), ("measurand", "left"), ("value", "right"), ("U", "right"), ("n", "right"), ("verdict", "left")):
+    for name, justify in (
+        ("configuration", "left"),
+        ("measurand", "left"),
+        ("value", "right"),
+        ("U", "right"),
+        ("n", "right"),
+        ("verdict", "left"),
+    ):
         table.add_column(name, justify=justify)
     for c in data["configurations"]:
         for m in c["measurands"]:
             unit = m["unit"] if m["unit"] != "1" else ""
-            table.add_row(c["name"], m["name"], f"{figure(m['value'], m['unit'])} {unit}", figure(m["U"], m["unit"]), str(m["n"]),
-                          f"[{COLORS[m['verdict']]}]{m['verdict']}[/]")
+            table.add_row(
+                c["name"],
+                m["name"],
+                f"{figure(m['value'], m['unit'])} {unit}",
+                figure(m["U"], m["unit"]),
+                str(m["n"]),
+                f"[{COLORS[m['verdict']]}]{m['verdict']}[/]",
+            )
         table.add_section()
     console.print(table)
-    console.print(f"detectors: {sum(d['found'] for d in data['detectors'])} of {len(data['detectors'])} seeded faults found")
+    console.print(
+        f"detectors: {sum(d['found'] for d in data['detectors'])} of {len(data['detectors'])} seeded faults found"
+    )

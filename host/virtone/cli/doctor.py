@@ -3,6 +3,7 @@
 
 Exit codes: 0 all well, 1 something is wrong, 2 unusable bench file.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -17,7 +18,9 @@ WARN_DAYS = 30
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bench", type=Path, default=Path("hil/benches/virtual.toml"), help="bench file (default: %(default)s)")
+    parser.add_argument(
+        "--bench", type=Path, default=Path("hil/benches/virtual.toml"), help="bench file (default: %(default)s)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,8 +46,10 @@ def calibration(config: BenchConfig, today: datetime.date | None = None) -> bool
     for name, item in config.instruments.items():
         due = item.calibration_due
         if not item.calibrated(today):
-            print(f"WRONG {name}: calibration {'date unknown' if due is None else f'expired on {due}'}; every verdict will be INCONCLUSIVE; "
-                  f"have it calibrated and enter calibration_due in {config.file}")
+            print(
+                f"WRONG {name}: calibration {'date unknown' if due is None else f'expired on {due}'}; every verdict will be INCONCLUSIVE; "
+                f"have it calibrated and enter calibration_due in {config.file}"
+            )
             good = False
         else:
             print(f"ok    {name}: calibrated until {due}{' (soon due)' if (due - today).days < WARN_DAYS else ''}")

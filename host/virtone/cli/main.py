@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`virtone VERB ...`. Exit codes: 0 done (certify: PASS; verify: confirmed; play: bit-exact; doctor: all well), 1 the answer is no,
 2 the request, a file or the bench is unusable, 3 certify: INCONCLUSIVE, 130 Ctrl-C."""
+
 from __future__ import annotations
 
 import argparse
@@ -21,12 +22,20 @@ DONE, NO, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(prog="virtone", description="Measure and certify the latency of a virtio-snd device.", epilog=__doc__,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = argparse.ArgumentParser(
+        prog="virtone",
+        description="Measure and certify the latency of a virtio-snd device.",
+        epilog=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, module in VERBS.items():
         text = (module.__doc__ or "").splitlines()[0]
-        module.arguments(verbs.add_parser(name, help=text, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter))
+        module.arguments(
+            verbs.add_parser(
+                name, help=text, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+            )
+        )
     return top
 
 
@@ -36,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return VERBS[options.verb].run(options)
     except KeyboardInterrupt:
-        print(f"virtone {options.verb}: interrupted{getattr(VERBS[options.verb], 'AFTER_INTERRUPT', '')}", file=sys.stderr)
+        print(
+            f"virtone {options.verb}: interrupted{getattr(VERBS[options.verb], 'AFTER_INTERRUPT', '')}", file=sys.stderr
+        )
         return INTERRUPTED
     except (BenchError, CaptureError, IntegrityError, EstimateError, StimulusError, OSError) as error:
         print(f"virtone {options.verb}: {error}", file=sys.stderr)

@@ -3,6 +3,7 @@
 
 Takes PCM WAV of 16, 24 or 32 bits, one or two channels. Exit codes: 0 bit-exact, 1 not, 2 unusable file or bench.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -28,11 +29,18 @@ class WavError(BenchError):
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="PCM WAV, 16, 24 or 32 bits, 1 or 2 channels")
-    parser.add_argument("--bench", type=Path, default=Path("hil/benches/virtual.toml"), help="bench file with an I2S analyzer (default: %(default)s)")
+    parser.add_argument(
+        "--bench",
+        type=Path,
+        default=Path("hil/benches/virtual.toml"),
+        help="bench file with an I2S analyzer (default: %(default)s)",
+    )
     parser.add_argument("--seconds", type=float, default=None, help="play only the first so many seconds")
     parser.add_argument("--period-ms", type=float, default=10.0, help="period in ms (default: 10)")
     parser.add_argument("--periods", type=int, default=4, help="periods in the buffer (default: 4)")
-    parser.add_argument("--policy", choices=("ack", "requeue"), default="ack", help="how the guest queues periods (default: ack)")
+    parser.add_argument(
+        "--policy", choices=("ack", "requeue"), default="ack", help="how the guest queues periods (default: ack)"
+    )
 
 
 def read_wav(path: Path, seconds: float | None = None) -> tuple[np.ndarray, int, str]:
@@ -40,7 +48,9 @@ def read_wav(path: Path, seconds: float | None = None) -> tuple[np.ndarray, int,
     try:
         with soundfile.SoundFile(path) as file:
             if file.format not in ("WAV", "WAVEX") or file.subtype not in KINDS or file.channels not in (1, 2):
-                raise WavError(f"{path}: {file.format} {file.subtype}, {file.channels} channels; right is PCM WAV of 16, 24 or 32 bits, 1 or 2 channels")
+                raise WavError(
+                    f"{path}: {file.format} {file.subtype}, {file.channels} channels; right is PCM WAV of 16, 24 or 32 bits, 1 or 2 channels"
+                )
             if file.samplerate not in RATES:
                 raise WavError(f"{path}: {file.samplerate} Hz; right is one of {', '.join(map(str, RATES))}")
             count = -1 if seconds is None else max(1, int(seconds * file.samplerate))
@@ -50,7 +60,9 @@ def read_wav(path: Path, seconds: float | None = None) -> tuple[np.ndarray, int,
         why = "no such file" if not path.exists() else str(error)
         raise WavError(f"{path}: {why}; right is a PCM WAV file") from None
     if not np.any(frames):
-        raise WavError(f"{path}: is empty or silent throughout; right is a file with sound, so that frames can be compared")
+        raise WavError(
+            f"{path}: is empty or silent throughout; right is a file with sound, so that frames can be compared"
+        )
     return frames, rate, kind
 
 
@@ -68,8 +80,17 @@ def run(options: argparse.Namespace) -> int:
         analyzer = bench.instruments["i2s"]
         bench.board.put("play.pcm", to_bytes(frames, kind), 60 + bench.seconds(seconds))
         analyzer.start()
-        bench.board.probe("play", timeout_s=config.console.timeout_s + bench.seconds(seconds + 2), source="play.pcm", rate=rate, format=kind,
-                          channels=frames.shape[1], period=period, periods=options.periods, policy=options.policy)
+        bench.board.probe(
+            "play",
+            timeout_s=config.console.timeout_s + bench.seconds(seconds + 2),
+            source="play.pcm",
+            rate=rate,
+            format=kind,
+            channels=frames.shape[1],
+            period=period,
+            periods=options.periods,
+            policy=options.policy,
+        )
         analyzer.stop()
         captured = analyzer.samples()
     wanted = frames if frames.shape[1] == 2 else interleave(frames[:, 0], 2)
@@ -85,6 +106,10 @@ def tell(result: Comparison, rate: int) -> int:
     if result.exact:
         print("BIT-EXACT at the I2S pins")
         return 0
-    where = f", first at frame {result.first_wrong} ({result.first_wrong / rate:.4f} s)" if result.first_wrong is not None else ""
+    where = (
+        f", first at frame {result.first_wrong} ({result.first_wrong / rate:.4f} s)"
+        if result.first_wrong is not None
+        else ""
+    )
     print(f"NOT BIT-EXACT{where}")
     return 1

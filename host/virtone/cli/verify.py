@@ -3,6 +3,7 @@
 
 Exit codes: 0 confirmed, 1 something differs or was changed, 2 no usable record.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -50,7 +51,9 @@ def verify(folder: Path) -> list[str]:
     for name in ("plan", "bench"):
         digest = file_sha256(folder / f"{name}.toml")
         if digest != record.begin[f"{name}_sha256"]:
-            changed.append(f"{name}.toml: sha256 {digest[:16]}..., the log says {record.begin[f'{name}_sha256'][:16]}...")
+            changed.append(
+                f"{name}.toml: sha256 {digest[:16]}..., the log says {record.begin[f'{name}_sha256'][:16]}..."
+            )
     if record.log_sha256 != stored.get("inputs", {}).get("log_sha256"):
         changed.append("log.jsonl: is not the log that the certificate names")
     if changed:
@@ -66,9 +69,15 @@ def compare(stored: Any, again: Any, place: str = "") -> list[str]:
     """Differences between two JSON values; numbers agree within TOLERANCE of the larger."""
     if isinstance(stored, dict) and isinstance(again, dict):
         keys = sorted(stored.keys() | again.keys())
-        return [line for k in keys for line in compare(stored.get(k, "(absent)"), again.get(k, "(absent)"), f"{place}.{k}" if place else k)]
+        return [
+            line
+            for k in keys
+            for line in compare(stored.get(k, "(absent)"), again.get(k, "(absent)"), f"{place}.{k}" if place else k)
+        ]
     if isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):
-        return [line for i, (a, b) in enumerate(zip(stored, again, strict=True)) for line in compare(a, b, f"{place}[{i}]")]
+        return [
+            line for i, (a, b) in enumerate(zip(stored, again, strict=True)) for line in compare(a, b, f"{place}[{i}]")
+        ]
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (stored, again))
     if numbers and abs(stored - again) <= TOLERANCE * max(abs(stored), abs(again), 1e-3):
         return []

@@ -4,6 +4,7 @@
 Promise: `compare` finds where the material begins among the captured frames and says which frames differ, are missing or come
 twice as much as was played; silence before and after it is allowed. Both arrays are int32, left-justified, (frames, 2).
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -36,18 +37,19 @@ def compare(played: np.ndarray, captured: np.ndarray) -> Comparison:
     if not len(loud):
         raise ValueError("the material is silent throughout: nothing to compare")
     first = int(loud[0])
-    needle = played[first:first + PROBE]
+    needle = played[first : first + PROBE]
     at = np.flatnonzero(np.all(captured == needle[0], axis=1))
-    at = [int(i) for i in at if np.array_equal(captured[i:i + len(needle)], needle)] or \
-        [int(i) for i in np.flatnonzero(np.any(captured != 0, axis=1))[:1]]
+    at = [int(i) for i in at if np.array_equal(captured[i : i + len(needle)], needle)] or [
+        int(i) for i in np.flatnonzero(np.any(captured != 0, axis=1))[:1]
+    ]
     if not at:
         return Comparison(len(played), None, len(played), 0, 0)
     start = at[0] - first
     seen = np.zeros_like(played)
     low, high = max(0, start), min(len(captured), start + len(played))
-    seen[low - start:high - start] = captured[low:high]
+    seen[low - start : high - start] = captured[low:high]
     missing = np.ones(len(played), dtype=bool)
-    missing[low - start:high - start] = False
+    missing[low - start : high - start] = False
     wrong = np.flatnonzero(np.any(seen != played, axis=1) | (missing & np.any(played != 0, axis=1)))
-    surplus = int(np.any(captured[max(0, start + len(played)):] != 0, axis=1).sum())
+    surplus = int(np.any(captured[max(0, start + len(played)) :] != 0, axis=1).sum())
     return Comparison(len(played), start, len(wrong), int(wrong[0]) if len(wrong) else None, surplus)

@@ -7,6 +7,7 @@ instrument's trigger (the marker). The user must give every channel the same num
 
 A file holds one capture or many (the segments of one segmented acquisition), in order.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -40,9 +41,13 @@ class Channel:
     def __post_init__(self) -> None:
         codes = np.asarray(self.codes)
         if codes.ndim != 1 or not np.issubdtype(codes.dtype, np.integer):
-            raise CaptureError(f"channel codes: {codes.dtype} of shape {codes.shape}; a one-dimensional integer array is right")
+            raise CaptureError(
+                f"channel codes: {codes.dtype} of shape {codes.shape}; a one-dimensional integer array is right"
+            )
         if not (np.isfinite(self.scale_v) and self.scale_v != 0.0 and np.isfinite(self.offset_v)):
-            raise CaptureError(f"channel scale {self.scale_v} V/code, offset {self.offset_v} V: finite and not zero is right")
+            raise CaptureError(
+                f"channel scale {self.scale_v} V/code, offset {self.offset_v} V: finite and not zero is right"
+            )
         object.__setattr__(self, "codes", codes)
 
     @cached_property
@@ -74,7 +79,9 @@ class Capture:
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.dt_s) and self.dt_s > 0 and np.isfinite(self.t0_s)):
-            raise CaptureError(f"capture times: t0 {self.t0_s} s, dt {self.dt_s} s; finite, and dt above zero, is right")
+            raise CaptureError(
+                f"capture times: t0 {self.t0_s} s, dt {self.dt_s} s; finite, and dt above zero, is right"
+            )
         lengths = {name: len(channel.codes) for name, channel in self.channels.items()}
         if not lengths or len(set(lengths.values())) != 1:
             raise CaptureError(f"capture channels of lengths {lengths}: at least one, all of one length, is right")
@@ -124,8 +131,9 @@ def save_captures(path: str | Path, captures: Sequence[Capture]) -> str:
             key = f"{index:05d}_{name}"
             arrays[key] = channel.codes
             channels[name] = {"key": key, "scale_v": float(channel.scale_v), "offset_v": float(channel.offset_v)}
-        header.append({"t0_s": float(capture.t0_s), "dt_s": float(capture.dt_s), "channels": channels,
-                       "meta": dict(capture.meta)})
+        header.append(
+            {"t0_s": float(capture.t0_s), "dt_s": float(capture.dt_s), "channels": channels, "meta": dict(capture.meta)}
+        )
     text = json.dumps({"kind": FILE_KIND, "captures": header}, sort_keys=True)
     arrays["header"] = np.frombuffer(text.encode(), dtype=np.uint8)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -148,10 +156,18 @@ def load_captures(path: str | Path) -> list[Capture]:
             head = json.loads(stored["header"].tobytes().decode())
             if head.get("kind") != FILE_KIND:
                 raise CaptureError(f"{path}: kind {head.get('kind')!r}, {FILE_KIND!r} is right")
-            return [Capture(item["t0_s"], item["dt_s"],
-                            {name: Channel(stored[c["key"]], c["scale_v"], c["offset_v"])
-                             for name, c in item["channels"].items()}, item["meta"])
-                    for item in head["captures"]]
+            return [
+                Capture(
+                    item["t0_s"],
+                    item["dt_s"],
+                    {
+                        name: Channel(stored[c["key"]], c["scale_v"], c["offset_v"])
+                        for name, c in item["channels"].items()
+                    },
+                    item["meta"],
+                )
+                for item in head["captures"]
+            ]
     except CaptureError:
         raise
     except FileNotFoundError:

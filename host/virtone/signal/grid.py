@@ -5,13 +5,14 @@ Promise: captured volts and expected frames pass one and the same continuous low
 sampled at its own rate, so that on clean material they differ by noise only. The user must keep the kernel's cutoff below 0.36
 of either rate.
 """
+
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage, signal
 
 HALF_LOBES = 14  # kernel half length in periods of twice the cutoff
-BETA = 8.0       # Kaiser: side lobes below -80 dB
+BETA = 8.0  # Kaiser: side lobes below -80 dB
 
 
 def cutoff_hz(rate_hz: float, sample_rate_hz: float) -> float:

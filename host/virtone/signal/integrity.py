@@ -9,6 +9,7 @@ squares; what then remains above the noise is a gap (silence) or a click.
 
 The user must give 4 samples a frame or more (2 above 96 kHz), a signal to noise ratio above 20 dB, and at least 4 blocks.
 """
+
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
@@ -20,10 +21,10 @@ from . import grid, latency
 from .capture import Capture
 from .stimulus import CODES, burst_frames, hold_frames, material
 
-GOOD_BLOCK = 0.9        # correlation above which a block's position counts
-FLOOR = 0.02            # least disturbance reported, in parts of the material's peak
-LEAD_S = 0.35           # the material must begin within this time from the first sample
-SHIFT_MAX_S = 0.06      # largest jump that is searched
+GOOD_BLOCK = 0.9  # correlation above which a block's position counts
+FLOOR = 0.02  # least disturbance reported, in parts of the material's peak
+LEAD_S = 0.35  # the material must begin within this time from the first sample
+SHIFT_MAX_S = 0.06  # largest jump that is searched
 
 
 class IntegrityError(ValueError):
@@ -63,9 +64,13 @@ def check(capture: Capture, channel: str, rate_hz: int, frames: int, first_code:
     cutoff = grid.cutoff_hz(rate_hz, 1 / capture.dt_s)
     length = burst_frames(rate_hz)
     start = _find_start(volts, capture.dt_s, rate_hz, first_code)
-    blocks = min(frames, int((len(volts) * capture.dt_s - start) * rate_hz) - grid.smear_frames(rate_hz, cutoff)) // length
+    blocks = (
+        min(frames, int((len(volts) * capture.dt_s - start) * rate_hz) - grid.smear_frames(rate_hz, cutoff)) // length
+    )
     if blocks < 4:
-        raise IntegrityError(f"only {max(blocks, 0)} blocks of {length} frames after the start at {(capture.t0_s + start) * 1e3:.3f} ms; at least 4 are right")
+        raise IntegrityError(
+            f"only {max(blocks, 0)} blocks of {length} frames after the start at {(capture.t0_s + start) * 1e3:.3f} ms; at least 4 are right"
+        )
     count = blocks * length
     reference = grid.expected(material(count + length, rate_hz, first_code), rate_hz, cutoff)
     step = 1 / rate_hz
@@ -74,32 +79,44 @@ def check(capture: Capture, channel: str, rate_hz: int, frames: int, first_code:
         seen = grid.captured(volts, capture.dt_s, cutoff, start, step, count)
         shift, good = _follow(seen, reference, length, blocks, int(SHIFT_MAX_S * rate_hz))
         if good.sum() < 3:
-            raise IntegrityError(f"{int(good.sum())} of {blocks} blocks are recognised; at least 3 are right (wrong rate, first code or channel?)")
+            raise IntegrityError(
+                f"{int(good.sum())} of {blocks} blocks are recognised; at least 3 are right (wrong rate, first code or channel?)"
+            )
         offset, slope, sigma, whole = _line(shift, good, length)
         start += offset * step
         step *= 1 + slope
     seen = grid.captured(volts, capture.dt_s, cutoff, start, step, count)
     clock_ppm = (1 / (step * rate_hz) - 1) * 1e6
-    faults, noise = _faults(seen, reference, whole, good, length, grid.smear_frames(rate_hz, cutoff),
-                            len(grid.kernel(rate_hz, cutoff)) // 2 + 1, hold_frames(rate_hz))
+    faults, noise = _faults(
+        seen,
+        reference,
+        whole,
+        good,
+        length,
+        grid.smear_frames(rate_hz, cutoff),
+        len(grid.kernel(rate_hz, cutoff)) // 2 + 1,
+        hold_frames(rate_hz),
+    )
     return Integrity(tuple(faults), clock_ppm, sigma * 1e6, count, capture.t0_s + start, noise)
 
 
 def _find_start(volts: np.ndarray, dt_s: float, rate_hz: int, first_code: int) -> float:
     """Seconds from the first sample to frame 0, from whichever of the first blocks is seen best."""
-    part = volts[:int((LEAD_S + 8 * burst_frames(rate_hz) / rate_hz) / dt_s)]
+    part = volts[: int((LEAD_S + 8 * burst_frames(rate_hz) / rate_hz) / dt_s)]
     codes = tuple(sorted((first_code + k) % CODES for k in range(8)))
     peaks = latency._coarse(part, dt_s, rate_hz, codes)
     best = max(range(len(codes)), key=lambda index: peaks[index][0])
     return peaks[best][1] - (codes[best] - first_code) % CODES * burst_frames(rate_hz) / rate_hz
 
 
-def _follow(seen: np.ndarray, reference: np.ndarray, length: int, blocks: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
+def _follow(
+    seen: np.ndarray, reference: np.ndarray, length: int, blocks: int, reach: int
+) -> tuple[np.ndarray, np.ndarray]:
     """(shift of each block in frames, with fraction; whether it is recognised)."""
     shift, good = np.zeros(blocks), np.zeros(blocks, dtype=bool)
     last = 0
     for block in range(blocks):
-        wanted = reference[block * length:(block + 1) * length]
+        wanted = reference[block * length : (block + 1) * length]
         for window in (8, reach):  # nearly always it is where the last one was
             low = max(0, block * length + last - window)
             high = min(len(seen), (block + 1) * length + last + window + 1)
@@ -107,7 +124,9 @@ def _follow(seen: np.ndarray, reference: np.ndarray, length: int, blocks: int, r
                 break
             part = seen[low:high]
             size = 1 << (len(part) + length).bit_length()
-            product = np.fft.irfft(np.fft.rfft(part, size) * np.fft.rfft(wanted, size).conj(), size)[:len(part) - length + 1]
+            product = np.fft.irfft(np.fft.rfft(part, size) * np.fft.rfft(wanted, size).conj(), size)[
+                : len(part) - length + 1
+            ]
             power = np.concatenate(([0.0], np.cumsum(part**2)))
             power = np.maximum(power[length:] - power[:-length], 1e-30)
             match = product / np.sqrt(power * (wanted**2).sum())
@@ -125,7 +144,7 @@ def _fraction(seen: np.ndarray, wanted: np.ndarray, at: int) -> float:
     inner = slice(8, -8)
     spread = np.fft.rfft(wanted)
     slope = np.fft.irfft(spread * 2j * np.pi * np.fft.rfftfreq(len(wanted)), len(wanted))
-    w, d, y = wanted[inner], slope[inner], seen[at:at + len(wanted)][inner]
+    w, d, y = wanted[inner], slope[inner], seen[at : at + len(wanted)][inner]
     if len(y) < len(w):
         return 0.0
     gain, moved = np.linalg.lstsq(np.stack((w, d), axis=1), y, rcond=None)[0]
@@ -154,8 +173,16 @@ def _line(shift: np.ndarray, good: np.ndarray, length: int) -> tuple[float, floa
     return float(offset), float(slope), float(spread / lever), all_whole
 
 
-def _faults(seen: np.ndarray, reference: np.ndarray, whole: np.ndarray, good: np.ndarray, length: int, smear: int,
-            reach: int, hold: int) -> tuple[list[Fault], float]:
+def _faults(
+    seen: np.ndarray,
+    reference: np.ndarray,
+    whole: np.ndarray,
+    good: np.ndarray,
+    length: int,
+    smear: int,
+    reach: int,
+    hold: int,
+) -> tuple[list[Fault], float]:
     """(faults in order, rms residual)."""
     gain, level = _gain(seen, reference, whole, good, length)
     seen = (seen - level) / gain
@@ -174,8 +201,10 @@ def _faults(seen: np.ndarray, reference: np.ndarray, whole: np.ndarray, good: np
         before, after_shift = int(whole[block]), int(whole[after])
         place, silent = _change(seen, reference, low, high, before, after_shift)
         frames = after_shift - before
-        jumps.append(Fault("lost" if frames < 0 else "underrun" if silent else "repeated", place - before, abs(frames), peak))
-        spliced[max(0, place - reach):place + (frames if silent else 0) + reach] = True
+        jumps.append(
+            Fault("lost" if frames < 0 else "underrun" if silent else "repeated", place - before, abs(frames), peak)
+        )
+        spliced[max(0, place - reach) : place + (frames if silent else 0) + reach] = True
         place += frames if silent else 0
         shift_of[begin:place] = current
         current, begin = float(after_shift), place
@@ -189,13 +218,15 @@ def _faults(seen: np.ndarray, reference: np.ndarray, whole: np.ndarray, good: np
     return sorted(faults + jumps, key=lambda fault: fault.at_frame), noise
 
 
-def _gain(seen: np.ndarray, reference: np.ndarray, whole: np.ndarray, good: np.ndarray, length: int) -> tuple[float, float]:
+def _gain(
+    seen: np.ndarray, reference: np.ndarray, whole: np.ndarray, good: np.ndarray, length: int
+) -> tuple[float, float]:
     """Medians over the good blocks: volts per full scale, and volts of offset."""
     fits = []
     for block in np.flatnonzero(good):
-        wanted = reference[block * length:(block + 1) * length]
+        wanted = reference[block * length : (block + 1) * length]
         low = int(block * length + whole[block])
-        part = seen[max(low, 0):low + length]
+        part = seen[max(low, 0) : low + length]
         if low >= 0 and len(part) == length:
             fits.append(np.polyfit(wanted, part, 1))
     gain, level = np.median(fits, axis=0)
@@ -220,8 +251,15 @@ def _change(seen: np.ndarray, reference: np.ndarray, low: int, high: int, before
     return low + place, False
 
 
-def _disturbances(seen: np.ndarray, reference: np.ndarray, wanted: np.ndarray, rest: np.ndarray, threshold: float,
-                  smear: int, hold: int) -> list[Fault]:
+def _disturbances(
+    seen: np.ndarray,
+    reference: np.ndarray,
+    wanted: np.ndarray,
+    rest: np.ndarray,
+    threshold: float,
+    smear: int,
+    hold: int,
+) -> list[Fault]:
     """Gaps and clicks: stretches in which the residual exceeds the threshold."""
     over = np.flatnonzero(np.abs(rest) > threshold)
     if not len(over):
@@ -232,7 +270,7 @@ def _disturbances(seen: np.ndarray, reference: np.ndarray, wanted: np.ndarray, r
         low, high = int(cluster[0]), int(cluster[-1]) + 1
         level = float(np.abs(rest[low:high]).max())
         core = slice(smear // 2, -(smear // 2) or None) if high - low > 2 * smear else slice(None)
-        if np.median(np.abs(seen[low:high][core])) < 0.2 * max(float(np.std(reference)), 1e-9) and high - low > 2:
+        if (seen[low:high][core] ** 2).sum() < 0.25 * (rest[low:high][core] ** 2).sum():  # silence explains it
             wide_low, wide_high = max(0, low - smear), min(len(seen), high + smear)
             middle = (low + high) // 2
             low = _edge(seen, reference, wanted, wide_low, middle, True)

@@ -10,6 +10,7 @@ The user must give a capture that holds the whole burst and samples at 3 times t
 bound: sigma^2 = S_w / (2 g^2 sum (2 pi f)^2 |B(f)|^2) over the band's independent bins, S_w the noise power of one (S. M. Kay,
 "Fundamentals of Statistical Signal Processing: Estimation Theory", 3.11).
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -22,11 +23,11 @@ import numpy as np
 from .capture import Capture
 from .stimulus import CHIPS, burst_frames, code_chips, hold_frames
 
-BAND_LOW_HZ = 300.0      # above the corner of any AC coupling, whose phase would bend the slope
+BAND_LOW_HZ = 300.0  # above the corner of any AC coupling, whose phase would bend the slope
 BAND_HIGH_HZ = 20_000.0  # the pass band that every converter of the plan has
 BAND_PART_OF_RATE = 0.42
-PAD_S = 0.6e-3           # of silence kept on both sides of the burst: noise is read there, filters ring there
-CONFIDENCE_MIN = 0.7     # two codes of the family correlate below 0.4
+PAD_S = 0.6e-3  # of silence kept on both sides of the burst: noise is read there, filters ring there
+CONFIDENCE_MIN = 0.7  # two codes of the family correlate below 0.4
 
 
 class EstimateError(ValueError):
@@ -80,7 +81,7 @@ def _references(codes: tuple[int, ...], rate_hz: int, size: int, dt_s: float) ->
 
 def _spectrum(volts: np.ndarray, size: int, f: np.ndarray, dt_s: float) -> np.ndarray:
     first = round(f[0] * size * dt_s)
-    return np.fft.rfft(volts, size)[first:first + len(f)]
+    return np.fft.rfft(volts, size)[first : first + len(f)]
 
 
 def _size(samples: int) -> int:
@@ -99,15 +100,16 @@ def _coarse(volts: np.ndarray, dt_s: float, rate_hz: int, codes: tuple[int, ...]
     found = []
     for b in spectra:
         product = np.zeros(grid, dtype=complex)
-        product[first:first + len(f)] = x * b.conj()
+        product[first : first + len(f)] = x * b.conj()
         correlation = np.abs(np.fft.ifft(product).real[:limit])
         peak = int(np.argmax(correlation))
         found.append((float(correlation[peak]), peak * step))
     return found
 
 
-def estimate(capture: Capture, channel: str, rate_hz: int, expected: int, candidates: Sequence[int] = (),
-             clock_ppm: float = 0.0) -> Delay:
+def estimate(
+    capture: Capture, channel: str, rate_hz: int, expected: int, candidates: Sequence[int] = (), clock_ppm: float = 0.0
+) -> Delay:
     """Delay of the burst with the most likely code among ``expected`` and ``candidates``.
 
     ``rate_hz``: nominal frames per second. ``clock_ppm``: how much faster the converter's word clock runs than nominal
@@ -118,9 +120,13 @@ def estimate(capture: Capture, channel: str, rate_hz: int, expected: int, candid
     volts = volts - volts.mean()
     dt_s, length_s = capture.dt_s, burst_frames(rate_hz) / rate_hz
     if dt_s * 3 * band(rate_hz)[1] > 1:
-        raise EstimateError(f"capture at {1 / dt_s:.0f} samples/s: at least {3 * band(rate_hz)[1]:.0f} is right for {rate_hz} Hz")
+        raise EstimateError(
+            f"capture at {1 / dt_s:.0f} samples/s: at least {3 * band(rate_hz)[1]:.0f} is right for {rate_hz} Hz"
+        )
     if len(volts) * dt_s < length_s + 2 * PAD_S:
-        raise EstimateError(f"capture of {len(volts) * dt_s * 1e3:.3f} ms: at least {(length_s + 2 * PAD_S) * 1e3:.3f} ms is right")
+        raise EstimateError(
+            f"capture of {len(volts) * dt_s * 1e3:.3f} ms: at least {(length_s + 2 * PAD_S) * 1e3:.3f} ms is right"
+        )
     if not np.any(volts):
         raise EstimateError(f"channel {channel} is flat: no burst")
     codes = tuple(sorted({expected, *candidates}))
@@ -129,18 +135,21 @@ def estimate(capture: Capture, channel: str, rate_hz: int, expected: int, candid
     best = order[0]
     lag = peaks[best][1]
     if lag < PAD_S or lag + length_s + PAD_S > len(volts) * dt_s:
-        raise EstimateError(f"burst of code {codes[best]} at {(capture.t0_s + lag) * 1e3:.3f} ms is cut by the capture's edge; "
-                            f"a capture from {(capture.t0_s + lag - PAD_S) * 1e3:.3f} to {(capture.t0_s + lag + length_s + PAD_S) * 1e3:.3f} ms is right")
+        raise EstimateError(
+            f"burst of code {codes[best]} at {(capture.t0_s + lag) * 1e3:.3f} ms is cut by the capture's edge; "
+            f"a capture from {(capture.t0_s + lag - PAD_S) * 1e3:.3f} to {(capture.t0_s + lag + length_s + PAD_S) * 1e3:.3f} ms is right"
+        )
     start = int((lag - PAD_S) / dt_s)
     count = int((length_s + 2 * PAD_S) / dt_s) + 1
-    cut = volts[start:start + count]
+    cut = volts[start : start + count]
     t, gain, confidence, sigma, snr_db = _fine(cut, dt_s, rate_hz, codes[best], lag - start * dt_s, clock_ppm)
     runner_up = peaks[order[1]][0] / peaks[best][0] * confidence if len(order) > 1 else 0.0
     return Delay(capture.t0_s + start * dt_s + t, codes[best], confidence, sigma, snr_db, runner_up, gain)
 
 
-def _fine(cut: np.ndarray, dt_s: float, rate_hz: int, code: int, t: float,
-          clock_ppm: float) -> tuple[float, float, float, float, float]:
+def _fine(
+    cut: np.ndarray, dt_s: float, rate_hz: int, code: int, t: float, clock_ppm: float
+) -> tuple[float, float, float, float, float]:
     """(time, gain, confidence, sigma, SNR dB) of one code near time ``t`` in ``cut``."""
     size = _size(2 * len(cut))
     dt_dut = dt_s * (1 + clock_ppm * 1e-6)  # the burst is compared on the converter's own time
@@ -183,7 +192,9 @@ def marker_edge(capture: Capture, channel: str, rising: bool = True) -> tuple[fl
     return float(edges[np.argmin(np.abs(edges))]), u
 
 
-def marker_edges(capture: Capture, channel: str, rising: bool = True, least_swing_v: float = 0.5) -> tuple[np.ndarray, float]:
+def marker_edges(
+    capture: Capture, channel: str, rising: bool = True, least_swing_v: float = 0.5
+) -> tuple[np.ndarray, float]:
     """(times of all edges through half of the swing, float64 seconds; standard uncertainty of one)."""
     volts = capture.volts(channel)
     low, high = float(volts.min()), float(volts.max())

@@ -15,6 +15,7 @@ A burst is 127 chips joined by straight lines ("first-order hold"), `hold` frame
 frame n lies between chip number n // hold - 1 and the next one, chips -1 and 127 being zero. The spectrum is the square
 of a sinc with its first null at the chip rate, at most 24 kHz, so that the energy stays in the audio band.
 """
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -84,7 +85,7 @@ def shots(codes: list[int] | np.ndarray, starts: list[int] | np.ndarray, frames:
     for code, start in zip(codes, starts, strict=True):
         if start < end or start + length > frames:
             raise StimulusError(f"burst {code} at frame {start}: {end}..{frames - length} is right")
-        out[start:start + length] = burst(int(code), rate_hz)
+        out[start : start + length] = burst(int(code), rate_hz)
         end = start + length
     return out
 
@@ -127,8 +128,9 @@ def material(frames: int, rate_hz: int, first_code: int = 0, detune_ppm: int = 0
     return _coarse(np.rint(out).astype(np.int64))
 
 
-def faulty_material(frames: int, rate_hz: int, fault: str, at_frame: int, fault_frames: int, first_code: int = 0,
-                    detune_ppm: int = 50) -> np.ndarray:
+def faulty_material(
+    frames: int, rate_hz: int, fault: str, at_frame: int, fault_frames: int, first_code: int = 0, detune_ppm: int = 50
+) -> np.ndarray:
     """Material with one seeded fault. lost: ``fault_frames`` frames from ``at_frame`` are left out; repeated: the
     ``fault_frames`` before ``at_frame`` come a second time; gap: they are replaced by zeros; detune: the clock is off."""
     if fault not in FAULTS:
@@ -139,10 +141,10 @@ def faulty_material(frames: int, rate_hz: int, fault: str, at_frame: int, fault_
         raise StimulusError(f"fault of {fault_frames} frames at frame {at_frame}: inside 0..{frames} is right")
     clean = material(frames + fault_frames, rate_hz, first_code)
     if fault == "lost":
-        return np.concatenate((clean[:at_frame], clean[at_frame + fault_frames:]))
+        return np.concatenate((clean[:at_frame], clean[at_frame + fault_frames :]))
     if fault == "repeated":
-        return np.concatenate((clean[:at_frame], clean[at_frame - fault_frames:frames - fault_frames]))
-    clean[at_frame:at_frame + fault_frames] = 0
+        return np.concatenate((clean[:at_frame], clean[at_frame - fault_frames : frames - fault_frames]))
+    clean[at_frame : at_frame + fault_frames] = 0
     return clean[:frames]
 
 

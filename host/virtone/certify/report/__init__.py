@@ -4,6 +4,7 @@
 Promise: `write_all` writes certificate.json, certificate.html and certificate.xml beside the record, each aside and renamed; the JSON is
 checked against `certify/schema.json` before it is written. The numbers come from `analysis.evaluate` and are not touched here.
 """
+
 from __future__ import annotations
 
 import json

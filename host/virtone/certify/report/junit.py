@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The certificate as JUnit XML: a suite per configuration, a case per measurand; INCONCLUSIVE is an error, FAIL a failure."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -17,7 +18,14 @@ def render(data: dict[str, Any]) -> str:
     for c in data["configurations"]:
         rows = c["measurands"]
         count = {kind: str(sum(r["verdict"] == kind for r in rows)) for kind in ("FAIL", "INCONCLUSIVE")}
-        suite = ElementTree.SubElement(root, "testsuite", name=c["name"], tests=str(len(rows)), failures=count["FAIL"], errors=count["INCONCLUSIVE"])
+        suite = ElementTree.SubElement(
+            root,
+            "testsuite",
+            name=c["name"],
+            tests=str(len(rows)),
+            failures=count["FAIL"],
+            errors=count["INCONCLUSIVE"],
+        )
         for r in rows:
             case = ElementTree.SubElement(suite, "testcase", classname=c["name"], name=r["name"])
             properties = ElementTree.SubElement(case, "properties")

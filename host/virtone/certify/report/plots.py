@@ -3,9 +3,11 @@
 
 Promise: the same data give the same bytes; the word SIMULATED stands across every plot of a simulated measurement.
 """
+
 from __future__ import annotations
 
 import io
+import re
 
 import matplotlib
 import numpy as np
@@ -29,7 +31,7 @@ def _svg(figure: Figure, simulated: bool) -> str:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     text = out.getvalue()
-    return text[text.index("<svg"):]
+    return re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
 
 
 def waveform(capture: Capture, analog: str, marker: str, delay_s: float, length_s: float, simulated: bool) -> str:
@@ -53,7 +55,9 @@ def waveform(capture: Capture, analog: str, marker: str, delay_s: float, length_
     return _svg(figure, simulated)
 
 
-def histogram(latency_ms: list[float], lines: dict[str, float], limits: tuple[float | None, float | None], simulated: bool) -> str:
+def histogram(
+    latency_ms: list[float], lines: dict[str, float], limits: tuple[float | None, float | None], simulated: bool
+) -> str:
     """Spread of the latency with its percentiles and limits."""
     figure = Figure(figsize=(3.6, 2.5), layout="constrained")
     axes = figure.subplots()
@@ -67,6 +71,7 @@ def histogram(latency_ms: list[float], lines: dict[str, float], limits: tuple[fl
             axes.axvline(limit, color="#c53030", lw=1, ls="--")
     axes.set_xlabel("application to analog, ms (dashed: limits)")
     axes.set_ylabel("shots")
+    axes.margins(y=0.35)
     axes.legend(fontsize=7, frameon=False)
     return _svg(figure, simulated)
 
@@ -84,5 +89,5 @@ def stages(stages_ms: dict[str, float], simulated: bool) -> str:
     axes.set_yticks(range(len(order)), [f"{STAGE_TEXT[name]} ({name})" for _, name in order])
     axes.invert_yaxis()
     axes.margins(x=0.18)
-    axes.set_xlabel("ms after the application's hand-over, median")
+    axes.set_xlabel("ms after hand-over (median)")
     return _svg(figure, simulated)
