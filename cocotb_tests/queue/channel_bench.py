@@ -170,4 +170,5 @@ async def begin(dut, *, features: int, size: int = 16, latency: tuple[int, int] 
     dut.features_i.value = features
     dut.driver_ok_i.value = 1
     consumer.start()
+    await ClockCycles(dut.clk_i, 150)  # the look at the avail ring on going into service
     return ChannelBench(dut, rng, memory, guest, consumer, features)

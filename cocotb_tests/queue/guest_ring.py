@@ -77,7 +77,9 @@ class GuestRing:
             entries.append((table, 16 * len(rest), INDIRECT))
         for place, ((addr, length, flags), slot) in enumerate(zip(entries, slots, strict=True)):
             last = place == len(entries) - 1
-            self.descriptor(self.desc, slot, addr, length, flags | (0 if last else NEXT), 0 if last else slots[place + 1])
+            self.descriptor(
+                self.desc, slot, addr, length, flags | (0 if last else NEXT), 0 if last else slots[place + 1]
+            )
         self.chains[slots[0]] = slots
         self.publish(slots[0])
         return slots[0]

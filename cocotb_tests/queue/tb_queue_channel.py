@@ -112,7 +112,9 @@ async def skip_drops_the_rest_and_keeps_the_answer(dut):
     bench = await begin(dut, features=ALL)
     for skip_after, size in ((4, 2000), (0, 64), (8, 9), (4, 4)):
         payload = bench.rng.randbytes(size)
-        buffers = [Buffer(bench.ring.allocate(len(part)), len(part), False) for part in (payload[:5], payload[5:]) if part]
+        buffers = [
+            Buffer(bench.ring.allocate(len(part)), len(part), False) for part in (payload[:5], payload[5:]) if part
+        ]
         for buffer, start in zip(buffers, (0, 5), strict=False):
             bench.memory.write(buffer.addr, payload[start : start + buffer.length])
         status = Buffer(bench.ring.allocate(8), 8, True)

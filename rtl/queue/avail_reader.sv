@@ -3,7 +3,8 @@
 // avail_reader - follows the avail ring and hands out chain heads in ring order.
 //
 // Promise: every entry the driver published is delivered once, in order, without polling unless asked
-// (poll_i). With EVENT_IDX it publishes avail_event when it has caught up and looks once more, so that
+// (poll_i). It looks once when the queue goes into service: drivers fill a queue before DRIVER_OK and do not
+// always notify (Linux: the eventq). With EVENT_IDX it publishes avail_event when it has caught up and looks once more, so that
 // an entry added meanwhile is not missed (virtio 1.4, 2.7.10). An index further ahead than the ring
 // is long is a fault.
 // The user must: keep cfg_i stable while enable_i is high.
@@ -61,6 +62,7 @@ module avail_reader
   logic [15:0] avail_q, avail_d;          // entries known to be published, as avail.idx
   logic [15:0] published_q, published_d;  // avail_event in memory
   logic        look_q, look_d;            // avail.idx must be read
+  logic        enable_q;
   logic        drain_q, asked_q, asked_d, fresh_q, fresh_d;
   logic [1:0][63:0] beat_q;
   logic        second_q, second_d;        // the next beat to come is the second one
@@ -190,7 +192,7 @@ module avail_reader
           look_d = 1'b1;
         end
       end
-      if (poll_i) look_d = 1'b1;
+      if (poll_i || !enable_q) look_d = 1'b1;
     end
     if (drain_i && !drain_q) begin
       look_d  = 1'b1;
@@ -208,6 +210,7 @@ module avail_reader
       avail_q     <= '0;
       published_q <= '0;
       look_q      <= 1'b0;
+      enable_q    <= 1'b0;
       drain_q     <= 1'b0;
       asked_q     <= 1'b0;
       fresh_q     <= 1'b0;
@@ -221,6 +224,7 @@ module avail_reader
       avail_q     <= '0;
       published_q <= '0;
       look_q      <= 1'b0;
+      enable_q    <= 1'b0;
       drain_q     <= 1'b0;
       asked_q     <= 1'b0;
       fresh_q     <= 1'b0;
@@ -230,6 +234,7 @@ module avail_reader
       avail_q     <= avail_d;
       published_q <= published_d;
       look_q      <= look_d;
+      enable_q    <= enable_i;
       drain_q     <= drain_i;
       asked_q     <= asked_d;
       fresh_q     <= fresh_d;
@@ -250,6 +255,6 @@ module avail_reader
   assign caught_up_o  = drain_q && drain_i && (!enable_i || (fresh_q && !look_q && pending == 0 && state_q == Idle));
   assign fault_o      = state_q == Fault;
   assign busy_o       = !(state_q inside {Idle, Deliver}) || (state_q == Deliver && head_ready_i) ||
-                        (state_q == Idle && state_d != Idle) || drain_i != drain_q;
+                        (state_q == Idle && state_d != Idle) || drain_i != drain_q || enable_i != enable_q;
 
 endmodule
