@@ -7,12 +7,18 @@ import struct
 from dataclasses import dataclass
 
 OK, BAD_MSG, NOT_SUPP = 0x8000, 0x8001, 0x8002
-JACK_INFO, JACK_REMAP, PCM_INFO, SET_PARAMS, PREPARE, RELEASE, START, STOP = 1, 2, 0x100, 0x101, 0x102, 0x103, 0x104, 0x105
-CHMAP_INFO, CTL_INFO = 0x200, 0x300
+JACK_INFO, JACK_REMAP, CHMAP_INFO, CTL_INFO = 0x001, 0x002, 0x200, 0x300
+PCM_INFO, SET_PARAMS, PREPARE, RELEASE, START, STOP = range(0x100, 0x106)
 CTL_OTHERS = range(0x301, 0x307)
 PCM_COMMANDS = (SET_PARAMS, PREPARE, RELEASE, START, STOP)
 ITEMS = {JACK_INFO: 0, PCM_INFO: 1, CHMAP_INFO: 0, CTL_INFO: 0}
-NEED = {**dict.fromkeys(ITEMS, 16), JACK_REMAP: 16, **dict.fromkeys(CTL_OTHERS, 8), **dict.fromkeys(PCM_COMMANDS, 8), SET_PARAMS: 24}
+NEED = {
+    **dict.fromkeys(ITEMS, 16),
+    JACK_REMAP: 16,
+    **dict.fromkeys(CTL_OTHERS, 8),
+    **dict.fromkeys(PCM_COMMANDS, 8),
+    SET_PARAMS: 24,
+}
 
 INIT, PARAMS, PREPARED, RUNNING, STOPPED, RELEASED = range(6)
 # command: {state: (state after, flushes)}

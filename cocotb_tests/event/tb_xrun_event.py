@@ -9,11 +9,11 @@ from collections import deque
 from typing import Any
 
 import cocotb
-from virtone.virtio import snd
 
 from cocotb_tests.bfm.channel import Channel
 from cocotb_tests.bfm.cycle import Cycles
 from cocotb_tests.engine.runner import run_bench
+from virtone.virtio import snd
 
 
 class Bench:

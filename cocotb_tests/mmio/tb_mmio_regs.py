@@ -135,7 +135,11 @@ def random_write(rng: random.Random, model: MmioModel) -> tuple[int, int, int]:
     likely = {
         0x014: lambda: rng.choice([0, 1, 1, 2, value]),
         0x024: lambda: rng.choice([0, 1, 1, 0, 2]) if rng.random() < 0.98 else value,
-        0x020: lambda: OFFERED >> 32 * min(model.driver_sel, 1) & 0xFFFFFFFF & (value | (value << 1)) if model.driver_sel < 2 else 0,
+        0x020: lambda: (
+            OFFERED >> 32 * min(model.driver_sel, 1) & 0xFFFFFFFF & (value | (value << 1))
+            if model.driver_sel < 2
+            else 0
+        ),
         0x030: lambda: rng.choice([0, 1, 2, 3, 3, 4, value]),
         0x038: lambda: rng.choice([0, 1, 2, 64, 1024, 2048, 3, 0x10000, 0x10040, value]),
         0x044: lambda: rng.choice([0, 1, 1, 1]),
@@ -242,7 +246,11 @@ async def queue_sizes(dut: object) -> None:
     """QueueReady takes 1 for exactly the powers of two from 1 to 1024; registers are fixed while it is 1."""
     bench = await started(dut)
     await bench.negotiate()
-    sizes = {0, 3, 5, 1023, 1025, 0x10001, 0x10000, 0xFFFFFFFF} | {1 << n for n in range(32)} | {(1 << n) + 1 for n in range(1, 32)}
+    sizes = (
+        {0, 3, 5, 1023, 1025, 0x10001, 0x10000, 0xFFFFFFFF}
+        | {1 << n for n in range(32)}
+        | {(1 << n) + 1 for n in range(1, 32)}
+    )
     for size in sorted(sizes):
         good = 0 < size <= 1024 and not size & (size - 1)
         assert await bench.enable(1, size) == good, f"size {size}"

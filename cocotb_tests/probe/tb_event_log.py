@@ -77,7 +77,9 @@ async def overload(dut: object) -> None:
     bench = await Bench(dut).start()
     for rate, pops in ((0.9, 0.1), (0.2, 0.5), (1.0, 0.0)):
         for _ in range(600):
-            await bench.cycle(bench.rng.getrandbits(SOURCES) if bench.rng.random() < rate else 0, bench.rng.random() < pops)
+            await bench.cycle(
+                bench.rng.getrandbits(SOURCES) if bench.rng.random() < rate else 0, bench.rng.random() < pops
+            )
         full = bench.clock.get("count_o")
         await bench.drain()
         remaining = iter(bench.given)

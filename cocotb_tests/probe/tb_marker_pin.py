@@ -101,7 +101,9 @@ async def repeated(dut: object) -> None:
             counts.add(len(levels))
             after = (bench.edges[-1][0] - second) / mclk_ps
             late = 13 if distance < 12 else 1
-            assert WIDTH <= after <= WIDTH + late, f"{distance} mclk cycles apart: low {after:.2f} after the second event"
+            assert WIDTH <= after <= WIDTH + late, (
+                f"{distance} mclk cycles apart: low {after:.2f} after the second event"
+            )
             if len(levels) == 4:
                 assert (bench.edges[1][0] - bench.edges[0][0]) / mclk_ps >= WIDTH, "the first pulse is too short"
                 assert bench.edges[2][0] == second

@@ -8,10 +8,10 @@ from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from virtone.virtio import probe
 
 from cocotb_tests.bfm.cycle import Cycles
 from cocotb_tests.engine.runner import run_bench
+from virtone.virtio import probe
 
 BUILD_ID = 0xC0FFEE42
 CLOCK_HZ = 123_456_789

@@ -216,7 +216,7 @@ module control
   assign prepare_o       = prepare_q;
 
   assign idle_o = state_q == Read && !prepare_q;
-  assign busy_o = reading || fresh_q || prepare_q || state_q inside {Decide, Params} || (state_d != state_q) ||
+  assign busy_o = clear_i || queue_clear_i || reading || fresh_q || prepare_q || state_q inside {Decide, Params} || (state_d != state_q) ||
                   (items_push && reply_pop_i);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin

@@ -42,7 +42,7 @@ module request_reader #(
   assign end_o      = read_i && msg_valid_i && msg_end_i;
   assign words_o    = bytes_q;
   assign length_o   = 16'(length_q);
-  assign busy_o     = take || msg_skip_o || end_o;
+  assign busy_o     = take || msg_skip_o || end_o || (read_i && !msg_valid_i && length_q != '0);
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

@@ -82,7 +82,7 @@ module xrun_event
   assign reply_last_o  = 1'b1;
 
   assign idle_o = state_q == Wait;
-  assign busy_o = (xrun_i && enable_i) || (pending_q && !enable_i) || msg_skip_o || fresh_q || state_d != state_q;
+  assign busy_o = clear_i || (xrun_i && enable_i) || (pending_q && !enable_i) || msg_skip_o || fresh_q || state_d != state_q;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin

@@ -96,7 +96,7 @@ module event_log #(
   assign arg_o   = count_o == '0 ? '0 : oldest_q.arg;
   assign time_o  = count_o == '0 ? '0 : oldest_q.stamp;
   assign lost_o  = lost_q;
-  assign busy_o  = burst_any || shown_q != wr_q;
+  assign busy_o  = (|valid_i) || burst_any || shown_q != wr_q;
 
   always_ff @(posedge clk_i) begin
     if (|valid_i && !burst_full) burst_mem[burst_wr_q[BurstW-1:0]] <= '{valid: valid_i, stamp: now_i, arg: arg_i};

@@ -44,7 +44,7 @@ module marker_pin #(
   );
 
   assign marker_o = level_q || pulse_q;
-  assign busy_o   = level_q || kick_q != ack;
+  assign busy_o   = event_i || level_q || kick_q != ack;
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
     if (!rst_ni) begin
