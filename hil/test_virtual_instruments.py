@@ -1,126 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual instruments as the rig meets them: unmodified pyvisa against the servers, on a wire made up by the test."""
+"""From the wire to a capture: virtual instruments read by unmodified pyvisa and our drivers."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pyvisa
-from scipy import optimize
 
-from hil.virtual.codec import CODECS, Codec, codec_by_name
-from hil.virtual.faults import Faults
+from hil.virtual.codec import CODECS
 from hil.virtual.hislip import HislipServer
 from hil.virtual.i2s_analyzer import I2sAnalyzer
-from hil.virtual.infiniivision import InfiniiVision
-from hil.virtual.oscilloscope import SLEW_S, Oscilloscope
+from hil.virtual.oscilloscope import SLEW_S
+from hil.virtual.rack import Rack
 from hil.virtual.ring_source import RingSource
 from hil.virtual.ring_writer import RingWriter
-from hil.virtual.socket_server import SocketServer
+from hil.wire_rig import BURST, Rig, burst, fitted_delay, rig, setup, take
 from virtone.bench import instruments
-from virtone.bench.errors import (
-    InstrumentLost,
-    InstrumentRefused,
-    InstrumentTimeout,
-    NoTrigger,
-    TruncatedBlock,
-    WrongInstrument,
-)
-from virtone.bench.instruments.digitizer import ChannelSetup, Digitizer, Setup, TimebaseSetup, TriggerSetup
+from virtone.bench.errors import InstrumentRefused
+from virtone.bench.instruments.digitizer import Digitizer
 from virtone.bench.transport import open_visa
+from virtone.signal.capture import Capture
 
-BURST = 480
-
-
-@dataclass
-class Rig:
-    """A wire, the instruments on it, and their addresses."""
-
-    wire: RingWriter
-    scope: Oscilloscope
-    device: InfiniiVision
-    faults: Faults
-    hislip: HislipServer
-    socket: SocketServer
-
-    def resource(self, kind: str) -> str:
-        return getattr(self, kind).resource
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    wire = RingWriter(tmp_path / "ring")
-    faults = Faults()
-    scope = Oscilloscope(RingSource(wire.path), codec_by_name("PCM5102A"))
-    device = InfiniiVision(scope, faults=faults)
-    made = Rig(wire, scope, device, faults, HislipServer(device, faults), SocketServer(device, faults))
-    yield made
-    made.hislip.close()
-    made.socket.close()
-    device.close()
-
-
-def burst(frames: int = BURST) -> np.ndarray:
-    """A windowed chirp, 0.5 of full scale."""
-    k = np.arange(frames)
-    return 0.5 * np.sin(2 * np.pi * (0.01 + 0.3 * k / frames / 2) * k) * np.hanning(frames)
-
-
-def setup(span_s: float = 0.02, pre_s: float = 0.002, points: int = 100_000, segments: int = 1) -> Setup:
-    return Setup(
-        (ChannelSetup(1, 8.0), ChannelSetup(2, 8.0, 1.65)),
-        TimebaseSetup(span_s, pre_s, points),
-        TriggerSetup(2, 1.65),
-        segments,
-    )
-
-
-def take(rig: Rig, scope: instruments.InfiniiVision, how: Setup, shots: int = 1) -> int:
-    """Configure, arm, and put `shots` marked bursts on the wire."""
-    scope.configure(how)
-
-    def run() -> None:
-        deadline = time.monotonic() + 5
-        while rig.wire.want_ps <= rig.wire.next_ps and time.monotonic() < deadline:
-            time.sleep(0.001)
-        rig.wire.silence(how.timebase.pre_trigger_s + 0.001)
-        for _ in range(shots):
-            time.sleep(0.02)  # the driver sees that the pre-trigger time has filled
-            rig.wire.pulse(rig.wire.next_ps)
-            rig.wire.play(burst())
-            rig.wire.silence(how.timebase.span_s + 0.001)
-
-    wire = threading.Thread(target=run)
-    wire.start()
-    scope.arm(5)
-    count = scope.wait(5)
-    wire.join()
-    return count
-
-
-def fitted_delay(capture, codec: Codec, rate_hz: float) -> float:
-    """Delay of the burst in channel 1 by least squares against its band-limited self, not using the codec's filter."""
-    times, volts = capture.times(), capture.volts("1")
-    x, step = burst(), max(1, capture.samples // 20_000)
-    times, volts = times[::step], volts[::step]
-
-    def miss(delay: float) -> float:
-        position = (times - delay) * rate_hz
-        return -float(np.dot(np.sinc(position[:, None] - np.arange(BURST)) @ x, volts))
-
-    guess = codec.delay_s(rate_hz)
-    return optimize.minimize_scalar(
-        miss, bounds=(guess - 5e-6, guess + 5e-6), method="bounded", options={"xatol": 1e-10}
-    ).x
-
-
-# -- the path from the wire to a capture --------------------------------------------------------------------------------
+__all__ = ["rig"]  # a fixture
 
 
 @pytest.mark.parametrize("kind", ["hislip", "socket"])
@@ -148,6 +50,39 @@ def test_a_late_codec_is_seen(rig: Rig) -> None:
     take(rig, scope, setup())
     wrong = codec.delay_s(48000) + 1 / 48000 / 16
     assert abs(fitted_delay(scope.fetch(), codec, 48000) + SLEW_S / 2 - wrong) > 1e-6
+
+
+def test_time_base_error_stretches_the_record(rig: Rig) -> None:
+    """A burst 10 ms after the trigger, on an instrument that runs 200 ppm fast: 2 us late, and the codec's delay with it."""
+    rig.scope.timebase_ppm = 200.0
+    scope = instruments.InfiniiVision(open_visa(rig.resource("hislip")))
+    scope.configure(setup(0.04, 0.002))
+    scope.link.query(":SINGle;*OPC?")
+    rig.wire.silence(0.01)
+    assert scope.link.query(":AER?") == "+1"
+    rig.wire.pulse(rig.wire.next_ps)
+    rig.wire.silence(0.01)
+    rig.wire.play(burst())
+    rig.wire.silence(0.05)
+    assert scope.wait(2) == 1
+    capture, right = scope.fetch(), rig.scope.codec.delay_s(48000)
+    as_read = Capture(capture.t0_s - 0.01, capture.dt_s, capture.channels)
+    corrected = Capture(capture.t0_s / (1 + 200e-6) - 0.01, capture.dt_s / (1 + 200e-6), capture.channels)
+    assert fitted_delay(corrected, rig.scope.codec, 48000) + SLEW_S / 2 == pytest.approx(right, abs=20e-9)
+    assert fitted_delay(as_read, rig.scope.codec, 48000) > right + 2e-6
+
+
+def test_the_rack_serves_two_benches_side_by_side(tmp_path: Path) -> None:
+    wires = [RingWriter(tmp_path / f"ring{n}") for n in (1, 2)]
+    racks = [Rack(wire.path, "ADAU1761", seed=n) for n, wire in enumerate(wires)]
+    resources = [set(rack.resources.values()) for rack in racks]
+    assert len(resources[0] | resources[1]) == 8
+    for rack in racks:
+        for name, driver in (("oscilloscope", instruments.InfiniiVision), ("i2s", instruments.I2sAnalyzer)):
+            for suffix in ("", "_socket"):
+                driver(open_visa(rack.resources[name + suffix])).close()
+        assert rack.codec.converter_delay == (400, 176, 0)
+        rack.close()
 
 
 def test_segments_and_time_tags(rig: Rig) -> None:
@@ -211,139 +146,6 @@ def test_analyzer_returns_every_frame(tmp_path: Path) -> None:
         driver.stop()
     server.close()
     analyzer.close()
-
-
-# -- seeded faults: each has its name, and the next conversation is in step -----------------------------------------------
-
-
-@pytest.mark.parametrize("kind", ["hislip", "socket"])
-@pytest.mark.parametrize(
-    ("fault", "expected"),
-    [
-        ("no_reply", InstrumentTimeout),
-        ("late_reply", InstrumentTimeout),
-        ("disconnect", InstrumentLost),
-    ],
-)
-def test_reply_faults(rig: Rig, kind: str, fault: str, expected: type[Exception]) -> None:
-    link = open_visa(rig.resource(kind), timeout_s=0.5)
-    seeded = rig.faults.arm(fault, match="SRAT", delay_s=1.5)
-    began = time.monotonic()
-    with pytest.raises(expected, match=r"ACQuire:SRATe") as caught:
-        link.query(":ACQuire:SRATe?")
-    assert time.monotonic() - began < 2 and seeded.struck == 1
-    assert rig.resource(kind) in str(caught.value)
-    if expected is InstrumentTimeout:
-        assert float(link.query(":ACQuire:POINts?")) > 0
-        time.sleep(1.2)  # the late answer would be here by now
-        assert link.query("*IDN?") == link.identity
-    else:
-        with pytest.raises(InstrumentLost):
-            link.query("*IDN?")
-    link.close()
-
-
-@pytest.mark.parametrize("kind", ["hislip", "socket"])
-@pytest.mark.parametrize(
-    ("fault", "expected"), [("truncated_block", TruncatedBlock), ("disconnect_mid_block", InstrumentLost)]
-)
-def test_block_faults(rig: Rig, kind: str, fault: str, expected: type[Exception]) -> None:
-    scope = instruments.InfiniiVision(open_visa(rig.resource(kind), timeout_s=1.0))
-    take(rig, scope, setup())
-    rig.faults.arm(fault)
-    with pytest.raises(expected, match=r"WAVeform:DATA") as caught:
-        scope.fetch()
-    if expected is TruncatedBlock:
-        assert "of 200000 bytes" in str(caught.value)
-        assert scope.fetch().samples == 100_000  # the record is still there
-    scope.close()
-
-
-@pytest.mark.parametrize("kind", ["hislip", "socket"])
-def test_never_triggers(rig: Rig, kind: str) -> None:
-    scope = instruments.InfiniiVision(open_visa(rig.resource(kind)))
-    rig.faults.arm("never_triggers")
-    with pytest.raises(NoTrigger, match=r"0 of 1 records.*marker"):
-        scope.configure(setup())
-        scope.link.write(":SINGle")
-        rig.wire.silence(0.01)
-        rig.wire.pulse(rig.wire.next_ps)
-        rig.wire.silence(0.1)
-        scope.wait(0.3)
-    scope.close()
-
-
-@pytest.mark.parametrize("kind", ["hislip", "socket"])
-def test_wrong_instrument(rig: Rig, kind: str) -> None:
-    rig.faults.arm("wrong_idn")
-    link = open_visa(rig.resource(kind))
-    with pytest.raises(WrongInstrument, match="TOASTER"):
-        instruments.InfiniiVision(link)
-    link.close()
-    link = open_visa(rig.resource(kind))
-    with pytest.raises(WrongInstrument, match=r"serial 'SIM00000001'.*'MY1'"):
-        instruments.InfiniiVision(link, serial="MY1")
-    link.close()
-
-
-# -- servers ----------------------------------------------------------------------------------------------------------
-
-
-def test_plain_pyvisa_status_byte_clear_and_terminations(rig: Rig) -> None:
-    """No code of ours on the client's side."""
-    manager = pyvisa.ResourceManager("@py")
-    scope = manager.open_resource(rig.resource("hislip"), open_timeout=3000)
-    scope.timeout = 3000
-    assert "DSOX3024T-SIM" in scope.query("*IDN?")
-    scope.write("*ESE 255;*SRE 32;:NONSense 1")
-    assert scope.read_stb() & 0x60 == 0x60
-    assert scope.query(":SYSTem:ERRor?").startswith("-113")
-    scope.query("*CLS;*OPC?")  # the status byte comes over the other channel
-    assert scope.read_stb() & 0x60 == 0
-    scope.write(":DIGitize;*OPC?")  # nothing will ever trigger it
-    scope.clear()
-    assert scope.query("*OPC?").strip() == "1"
-    scope.close()
-
-
-def test_a_waiting_client_does_not_hold_up_another(rig: Rig) -> None:
-    one, two = open_visa(rig.resource("hislip")), open_visa(rig.resource("socket"))
-    one.write(":TRIGger:SWEep NORMal;:DIGitize")
-    began = time.monotonic()
-    for _ in range(20):
-        assert two.query("*IDN?") == one.identity
-    assert time.monotonic() - began < 2
-    two.write(":STOP")
-    assert one.query("*OPC?") == "1"
-    one.close()
-    two.close()
-
-
-def test_write_then_query_on_a_socket_does_not_stall(rig: Rig) -> None:
-    """40 ms each without TCP_NODELAY on both sides."""
-    link = open_visa(rig.resource("socket"))
-    began = time.monotonic()
-    for _ in range(50):
-        link.write(":TRIGger:SWEep NORMal")
-        link.query(":TRIGger:SWEep?")
-    assert time.monotonic() - began < 1.0
-    link.close()
-
-
-def test_close_ends_threads_and_frees_ports(rig: Rig) -> None:
-    link = open_visa(rig.resource("hislip"))
-    link.write(":TRIGger:SWEep NORMal;:DIGitize")
-    for part in (rig.hislip, rig.socket, rig.device):
-        part.close()
-    deadline = time.monotonic() + 5
-    mine = ("hislip", "scpi-", "oscilloscope")
-    while (left := [t.name for t in threading.enumerate() if t.name.startswith(mine)]) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not left
-    with pytest.raises(InstrumentLost, match="nothing answers"):
-        open_visa(rig.resource("hislip"), open_timeout_s=1)
-    with pytest.raises(InstrumentLost):
-        open_visa(rig.resource("socket"), open_timeout_s=1)
 
 
 def test_every_codec_has_a_sensible_delay_at_each_rate() -> None:

@@ -26,6 +26,7 @@ MAX_RATE_HZ = 5e9
 LOGIC_HIGH_V = 3.3
 SLEW_S = 5e-9  # 0 to 100 % of a marker edge
 DIVISIONS_X, DIVISIONS_Y = 10, 8
+CHUNK = 1 << 18  # samples computed at a time
 SETTLE_PS = 200e6  # a frame is in the ring when its last bit has passed: at most one frame (5512.5 Hz) after its stamp
 AUTO_TRIGGER_S = 0.05  # auto sweep: a trigger of its own after this much simulated time
 
@@ -99,7 +100,7 @@ class Oscilloscope:
     """The instrument without its command language."""
 
     def __init__(self, source: RingSource, codec: Codec, *, timebase_ppm: float = 0.8, noise_lsb: float = 0.7, seed: int = 1,
-                 audio: str = "left", max_points: int = MEMORY_POINTS) -> None:  # fmt: skip
+                 audio: str = "left") -> None:  # fmt: skip
         self.source, self.codec, self.timebase_ppm, self.noise_lsb, self.seed = (
             source,
             codec,
@@ -109,7 +110,7 @@ class Oscilloscope:
         )
         if audio not in ("left", "right"):
             raise ValueError(f"audio channel {audio!r}; right is left or right")
-        self.audio, self.max_points = audio, max_points
+        self.audio = audio
         self.blind = False  # seeded fault: no trigger is ever seen
         self.settings = Settings()
         self.segments: list[Segment] = []
@@ -182,16 +183,25 @@ class Oscilloscope:
     def codes(self, segment: Segment, channel: int, decimate: int = 1) -> tuple[np.ndarray, float]:
         """ADC codes (int32, 0..4095, mid-scale 2048) of every `decimate`-th sample, and volts per code."""
         front = self.settings.channels[channel]
-        at_s = (segment.first_s + np.arange(0, segment.points, decimate) / segment.rate_hz) / (
-            1 + self.timebase_ppm * 1e-6
-        )
-        volts = self._volts(segment, channel, at_s)
-        if front.coupling == "AC":
-            volts = volts - volts.mean()
         lsb = front.range_v / 2**ADC_BITS
-        noise = np.random.default_rng((self.seed, segment.number, channel, decimate)).standard_normal(len(volts))
-        codes = np.rint((volts - front.offset_v) / lsb + self.noise_lsb * noise) + 2 ** (ADC_BITS - 1)
-        return np.clip(codes, 0, 2**ADC_BITS - 1).astype(np.int32), lsb
+        mean = self._mean(segment, channel, decimate) if front.coupling == "AC" else 0.0
+        noise = np.random.default_rng((self.seed, segment.number, channel, decimate))
+        codes = np.empty(-(-segment.points // decimate), np.int32)
+        for part in range(0, len(codes), CHUNK):  # a whole memory at once would be hundreds of megabytes of doubles
+            at_s = self._instants(segment, np.arange(part, min(part + CHUNK, len(codes))) * decimate)
+            volts = self._volts(segment, channel, at_s) - mean
+            exact = (volts - front.offset_v) / lsb + self.noise_lsb * noise.standard_normal(len(volts))
+            codes[part : part + CHUNK] = np.clip(np.rint(exact) + 2 ** (ADC_BITS - 1), 0, 2**ADC_BITS - 1)
+        return codes, lsb
+
+    def _mean(self, segment: Segment, channel: int, decimate: int) -> float:
+        """What AC coupling takes away, from some 10,000 samples."""
+        samples = np.arange(0, segment.points, max(decimate, segment.points // 10_000))
+        return float(np.mean(self._volts(segment, channel, self._instants(segment, samples))))
+
+    def _instants(self, segment: Segment, samples: np.ndarray) -> np.ndarray:
+        """True seconds after the trigger of sample numbers: the instrument's clock is off by timebase_ppm."""
+        return (segment.first_s + samples / segment.rate_hz) / (1 + self.timebase_ppm * 1e-6)
 
     def _volts(self, segment: Segment, channel: int, at_s: np.ndarray) -> np.ndarray:
         origin = math.floor(segment.trigger_ps)
