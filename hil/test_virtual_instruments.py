@@ -12,7 +12,6 @@ from hil.virtual.codec import CODECS
 from hil.virtual.hislip import HislipServer
 from hil.virtual.i2s_analyzer import I2sAnalyzer
 from hil.virtual.oscilloscope import SLEW_S
-from hil.virtual.rack import Rack
 from hil.virtual.ring_source import RingSource
 from hil.virtual.ring_writer import RingWriter
 from hil.wire_rig import BURST, Rig, burst, fitted_delay, rig, setup, take
@@ -72,17 +71,21 @@ def test_time_base_error_stretches_the_record(rig: Rig) -> None:
     assert fitted_delay(as_read, rig.scope.codec, 48000) > right + 2e-6
 
 
-def test_the_rack_serves_two_benches_side_by_side(tmp_path: Path) -> None:
+def test_two_benches_side_by_side(tmp_path: Path) -> None:
+    """Free ports, and each sees its own wire."""
     wires = [RingWriter(tmp_path / f"ring{n}") for n in (1, 2)]
-    racks = [Rack(wire.path, "ADAU1761", seed=n) for n, wire in enumerate(wires)]
-    resources = [set(rack.resources.values()) for rack in racks]
-    assert len(resources[0] | resources[1]) == 8
-    for rack in racks:
-        for name, driver in (("oscilloscope", instruments.InfiniiVision), ("i2s", instruments.I2sAnalyzer)):
-            for suffix in ("", "_socket"):
-                driver(open_visa(rack.resources[name + suffix])).close()
-        assert rack.codec.converter_delay == (400, 176, 0)
-        rack.close()
+    analyzers = [I2sAnalyzer(RingSource(wire.path)) for wire in wires]
+    servers = [HislipServer(analyzer) for analyzer in analyzers]
+    drivers = [instruments.I2sAnalyzer(open_visa(server.resource)) for server in servers]
+    assert servers[0].port != servers[1].port
+    for driver in drivers:
+        driver.start()
+    wires[0].play(np.full(100, 7, np.int32))
+    wires[1].play(np.full(50, 9, np.int32))
+    assert [driver.stop() for driver in drivers] == [100, 50]
+    assert [int(driver.samples()[0, 0]) for driver in drivers] == [7, 9]
+    for part in (*servers, *analyzers):
+        part.close()
 
 
 def test_segments_and_time_tags(rig: Rig) -> None:
