@@ -14,7 +14,6 @@ from virtone.bench.config import load_bench
 from virtone.bench.instruments.digitizer import Identity
 from virtone.signal import stimulus
 
-CONVERTER_S = 20 / 48000
 BENCH = """
 title = "fake bench"
 [virtual]
@@ -84,13 +83,14 @@ class FakeBench:
         o = dict(zip((w[2:] for w in words[2::2]), words[3::2], strict=True))
         rate, period = int(o["rate"]), int(o["period"])
         time = self.setup.timebase
+        converter_s = 20 / rate
         common = {"t0_s": -time.pre_trigger_s, "span_s": time.span_s, "noise_v": 3e-4}
         if words[1] == "material":
             fault = self.fault if o["fault"] == "none" else "none" if self.deaf else o["fault"]
             frames = int(o["frames"])
             x = stimulus.faulty_material(frames, rate, fault, int(o["at-frame"]), int(o["fault-frames"]), detune_ppm=50)
             marks = [i * period / rate for i in range(frames // period)]
-            self.captures = [play(x, rate, delay_s=CONVERTER_S - period / rate, marks_s=marks, **common)]
+            self.captures = [play(x, rate, delay_s=converter_s - period / rate, marks_s=marks, **common)]
             lines = []
         else:
             lines = []
@@ -99,7 +99,7 @@ class FakeBench:
             for i in range(int(o["count"])):
                 code = int(o["first-code"]) + i
                 late = rng.uniform(0, period / rate)
-                delay = (0.0 if o["marker"] == "notify" else 20e-6) + buffer_s - late + CONVERTER_S
+                delay = (0.0 if o["marker"] == "notify" else 20e-6) + buffer_s - late + converter_s
                 said = code
                 if self.wrong_code == code:
                     code = (code + 1) % 2047
@@ -115,7 +115,7 @@ class FakeBench:
                             "A": 0,
                             "N": 20000,
                             "F": 30000,
-                            "W": (delay - CONVERTER_S) * 1e9,
+                            "W": (delay - converter_s) * 1e9,
                             "C": (delay + 1e-3) * 1e9,
                         },
                     }

@@ -129,7 +129,7 @@ def shot_delays(record: Record, c: Configuration, kind: str, bench: Any, clock_p
                 "index": index,
             }
             try:
-                d = latency.estimate(capture, str(bench.analog.number), c.rate, codes[index], codes, clock_ppm)
+                d = _estimate(capture, str(bench.analog.number), c.rate, codes[index], codes, clock_ppm)
                 edge, _ = latency.marker_edge(capture, str(bench.marker.number))
             except latency.EstimateError as error:
                 out.append(shot | {"good": False, "why": str(error)})
@@ -154,6 +154,17 @@ def shot_delays(record: Record, c: Configuration, kind: str, bench: Any, clock_p
                 }
             )
     return out
+
+
+def _estimate(capture: Capture, channel: str, rate: int, due: int, codes: range, clock_ppm: float) -> latency.Delay:
+    """The code that is due if it is there (no other one correlates as well), else whichever of the batch it is."""
+    try:
+        found = latency.estimate(capture, channel, rate, due, (), clock_ppm)
+        if found.confidence >= latency.CONFIDENCE_MIN:
+            return found
+    except latency.EstimateError:
+        pass
+    return latency.estimate(capture, channel, rate, due, codes, clock_ppm)
 
 
 def _configuration(
