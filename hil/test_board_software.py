@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from virtone.model.device import SoundDevice
-from virtone.model.memory import Memory
-from virtone.model.timeline import TICKS_PER_NS, Timeline
-from virtone.signal import stimulus
 
 from hil.virtual.board_shell import Shell
 from hil.virtual.model_probe import ProbedPort
 from hil.virtual.playback import Board, Interrupted
 from hil.virtual.sndprobe import Sndprobe
+from virtone.model.device import SoundDevice
+from virtone.model.memory import Memory
+from virtone.model.timeline import TICKS_PER_NS, Timeline
+from virtone.signal import stimulus
 
 CONFIGURATIONS = {
     "S16-10ms": (48000, "S16", 480, 4, 90),
@@ -92,7 +92,7 @@ def burst_times_ns(desk: Desk, codes: range, rate: int) -> list[float]:
 @pytest.mark.parametrize("cold", [0, 1])
 def test_shots_say_when_their_burst_was_on_the_wire(desk: Desk, name: str, policy: str, cold: int) -> None:
     *records, done = shots(desk, name, policy=policy, count=6, cold=cold, **{"first-code": 7})
-    rate, _, period, periods, spacing = CONFIGURATIONS[name]
+    rate, _, period, _, spacing = CONFIGURATIONS[name]
     assert done["status"] == 0 and done["xruns"] == done["underruns"] == done["events_lost"] == 0
     assert [r["code"] for r in records] == list(range(7, 13))
     begin = [e.tick / TICKS_PER_NS for e in desk.device.events if e.kind == "marker"]

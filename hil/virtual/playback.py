@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+
 from virtone.model.driver import LINUX_FEATURES, SoundDriver
 from virtone.model.errors import DriverError, Xrun
 from virtone.model.pcm_core import Pcm
