@@ -42,3 +42,7 @@ class QemuFailed(BoardError):
 
 class BootFailed(BoardError):
     """The board did not reach its prompt, or its kernel panicked."""
+
+
+class Disconnected(BoardError):
+    """The other side of the vfio-user socket has gone."""
