@@ -28,8 +28,8 @@ from virtone.virtio import snd
 
 S16, S32 = int(snd.VIRTIO_SND_PCM_FMT_S16), int(snd.VIRTIO_SND_PCM_FMT_S32)
 R48, R192 = int(snd.VIRTIO_SND_PCM_RATE_48000), int(snd.VIRTIO_SND_PCM_RATE_192000)
-FIRST_BIT_PS = 5 * 10_000  # crossing (2 to 3 bus cycles), count register, the grid
-COMPLETION_PS = 6 * 10_000  # the same, and the reply register
+FIRST_BIT_PS = 4 * 10_000  # crossing (1 to 2 bus cycles), count register, the edge at which it is seen
+COMPLETION_PS = 5 * 10_000  # the same, and the reply register
 SLOW = Pace(beat=0.4, answer=0.3, done_cycles=(0, 30))
 RATES = {  # code -> master clock family, master clock cycles per bit clock, converter class
     code: (family, divider, speed)
@@ -280,17 +280,11 @@ async def polling(dut: Any) -> None:
         assert abs(len(s.log.polls) - before - expected) <= (1 if expected else 0), f"state {state}"
 
 
-def pytest_bench(gated: bool, first: int, tests: str) -> None:
-    run_bench(
-        "pcm_out",
-        tests,
-        parameters={"FirstFrameNumber": first},
-        env={"GATED": str(int(gated)), "FIRST": str(first)},
-        timeout_s=240,
-    )
-
-
-@pytest.mark.parametrize(("gated", "first"), [(True, 0), (False, 0xFFFF_FFF0)], ids=["gated", "wrap"])
-def test_pcm_out(gated: bool, first: int) -> None:
-    """Once with the bus clock resting; once with it running and the frame numbers about to wrap."""
-    pytest_bench(gated, first, __file__)
+@pytest.mark.parametrize("gated", [True, False], ids=["gated", "free"])
+def test_pcm_out(gated: bool) -> None:
+    """Every case with the bus clock resting and frame numbers about to wrap; the quick ones with it always running."""
+    first = 0xFFFF_FFF0 if gated else 0
+    env = {"GATED": str(int(gated)), "FIRST": str(first)}
+    if not gated:
+        env["COCOTB_TEST_FILTER"] = "underruns|refusals|many_short|window"
+    run_bench("pcm_out", __file__, parameters={"FirstFrameNumber": first}, env=env, timeout_s=240)

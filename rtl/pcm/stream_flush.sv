@@ -13,7 +13,7 @@
 //   flushing_o    ____/---------------------\___________   (also the request to discard)
 //   drain_o       ____/--------\________________________
 //   renumber_o    ____________________________/-\_______
-//   flush_done_o  ______________________________/----\__
+//   flush_done_o  ______________________________/--\____
 module stream_flush (
   input  logic clk_i,
   input  logic rst_ni,
@@ -80,7 +80,7 @@ module stream_flush (
   assign hold_o       = (state_q != StNormal) && (state_q != StDrain);
   assign normal_o     = (state_q == StNormal) && !clear_i && !flush_i;
   assign renumber_o   = (state_q == StResume) && !discarded_i;
-  assign flush_done_o = state_q == StDone;
+  assign flush_done_o = (state_q == StDone) && flush_i;
   assign cleared_o    = state_q == StCleared;
   assign busy_o       = state_d != state_q;
 
