@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from host.tests.model.conftest import World, pattern
 from virtone.model import budget
 from virtone.model.checks import check_bit_exact, expected_slots
-from virtone.model.errors import BadState, DeviceIoError, InvalidArgument, Xrun
+from virtone.model.errors import BadState, DeviceIoError, InvalidArgument, NeedsReset, Xrun
 from virtone.model.lifecycle import State
 from virtone.model.pcm_core import PcmState
 from virtone.virtio import snd
@@ -192,3 +195,52 @@ def test_a_device_that_never_completes_is_reported_as_a_stall(world, frames_of):
             await pcm.writei(frames_of(480, 4))
 
     world.run(main())
+
+
+def test_a_failing_stop_in_the_work_item_reaches_the_application(world, frames_of):
+    """The device asks for a reset while the stream runs dry: the application's next write says so."""
+
+    async def main():
+        pcm = await world.open()
+        await pcm.writei(frames_of(480, 4))
+        world.device.set_needs_reset("seeded")
+        await world.sleep(12e6)
+        with pytest.raises(NeedsReset, match="DEVICE_NEEDS_RESET"):
+            await pcm.writei(frames_of(4800, 4))
+
+    world.run(main())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    policy=st.sampled_from(["ack", "requeue"]),
+    period_size=st.integers(65, 700),  # below the prefetch window the old driver's re-queued periods are read too soon
+    periods=st.integers(2, 6),
+    writes=st.lists(st.integers(1, 900), min_size=1, max_size=8),
+    pauses=st.sets(st.integers(0, 7), max_size=3),
+    threshold=st.integers(1, 400),
+    polling=st.booleans(),
+)
+def test_any_application_hears_what_it_wrote(policy, period_size, periods, writes, pauses, threshold, polling):
+    """Whatever sizes are written, wherever it pauses: the same frames, in order, none lost, none repeated."""
+    world = World(policy, ("MSG_POLLING",) if polling else ())
+    data = pattern(sum(writes), 4)
+
+    async def main():
+        pcm = await world.open(period_size=period_size, periods=periods)
+        # The old driver exposes everything at start: start full, or it plays what is not written yet.
+        full = pcm.runtime.params.buffer_size
+        pcm.sw_params(start_threshold=threshold if policy == "ack" else full, stop_threshold=1 << 40)
+        done = 0
+        for n, count in enumerate(writes):
+            await pcm.writei(data[done * 4 : (done + count) * 4])
+            done += count
+            if n in pauses and pcm.state is PcmState.RUNNING:
+                await pcm.pause()
+                await world.sleep(1e6)
+                await pcm.pause(False)
+        await pcm.drain()
+        await pcm.close()
+
+    world.run(main())
+    check_bit_exact(world.slots()[: sum(writes)], expected_slots("S16_LE", 2, data))

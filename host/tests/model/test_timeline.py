@@ -7,7 +7,15 @@ import pytest
 
 from virtone.model.mutex import Mutex
 from virtone.model.port import Event, Port, Task, wait_with_timeout
-from virtone.model.timeline import TICKS_PER_NS, TICKS_PER_SECOND, Deadlock, TimeLimit, Timeline, TimelineError
+from virtone.model.timeline import (
+    BACKGROUND_LIMIT,
+    TICKS_PER_NS,
+    TICKS_PER_SECOND,
+    Deadlock,
+    TimeLimit,
+    Timeline,
+    TimelineError,
+)
 from virtone.model.word_clock import WordClock, frame_ticks
 from virtone.virtio import snd
 
@@ -102,6 +110,17 @@ def test_polling_does_not_hide_a_deadlock():
     poll()
     with pytest.raises(Deadlock, match="only polling is left"):
         timeline.run(timeline.event("never").wait())
+
+
+def test_polling_is_no_deadlock_while_somebody_sleeps():
+    timeline = Timeline()
+
+    def poll():
+        timeline.call_later(10, poll, background=True)
+
+    poll()
+    timeline.call_later(5, lambda: None).cancel()
+    timeline.run(timeline.sleep_ns(3 * BACKGROUND_LIMIT * 10 / TICKS_PER_NS))
 
 
 def test_limit_and_foreign_awaitables():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from virtone.model.errors import BadState, DeviceIoError, InvalidArgument, Xrun
+from virtone.model.errors import BadState, DeviceIoError, DriverError, InvalidArgument, Xrun
 from virtone.model.memory import PageList
 from virtone.model.mutex import Mutex
 from virtone.model.pcm_hw import HwParams
@@ -39,6 +39,7 @@ class Pcm:
         self.start_threshold = self.avail_min = self.stop_threshold = 0
         self._base = 0
         self._stop_operating = False
+        self._failure: DriverError | None = None
         self._moved = port.event()
         self._lock = Mutex(port)
 
@@ -212,6 +213,7 @@ class Pcm:
             )
 
     def _check_writable(self) -> None:
+        self._check_failure()
         if self.state is PcmState.XRUN:
             raise Xrun(f"stream {self.substream.stream_id}: underrun at frame {self.hw_ptr}; prepare it again")
         self._require("writei", PcmState.PREPARED, PcmState.RUNNING, PcmState.PAUSED)
@@ -247,9 +249,19 @@ class Pcm:
         self._moved.set()
 
     async def _period_elapsed(self) -> None:
-        async with self._lock:
-            if self.state in (PcmState.RUNNING, PcmState.DRAINING):
-                await self._update_hw_ptr()
+        """Work item: an error in it reaches the application with its next call that waits or writes."""
+        try:
+            async with self._lock:
+                if self.state in (PcmState.RUNNING, PcmState.DRAINING):
+                    await self._update_hw_ptr()
+        except DriverError as error:
+            self._failure = error
+            self._moved.set()
+
+    def _check_failure(self) -> None:
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     async def _update_hw_ptr(self) -> None:
         runtime = self._runtime()
@@ -281,6 +293,7 @@ class Pcm:
             await self._wait_move("write")
 
     async def _wait_move(self, what: str) -> None:
+        self._check_failure()
         self._moved.clear()
         if not await wait_with_timeout(self._port, self._moved, STALL_TIMEOUT_NS):
             self.substream.driver.transport.check()

@@ -38,14 +38,22 @@ class TimeLimit(TimelineError):
 class Handle:
     """A scheduled call; `cancel()` keeps it from happening."""
 
-    __slots__ = ("action", "background")
+    __slots__ = ("_timeline", "action", "background")
 
-    def __init__(self, action: Callable[[], Any], background: bool) -> None:
+    def __init__(self, timeline: Timeline, action: Callable[[], Any], background: bool) -> None:
+        self._timeline = timeline
         self.action: Callable[[], Any] | None = action
         self.background = background
+        timeline._foreground += not background
+
+    def take(self) -> Callable[[], Any] | None:
+        """The action, which from now on is no longer scheduled."""
+        action, self.action = self.action, None
+        self._timeline._foreground -= action is not None and not self.background
+        return action
 
     def cancel(self) -> None:
-        self.action = None
+        self.take()
 
 
 class TimelineEvent:
@@ -172,6 +180,7 @@ class Timeline:
     def __init__(self) -> None:
         self.now = 0  # ticks
         self._sequence = 0
+        self._foreground = 0  # scheduled calls that are no background
         self._agenda: list[tuple[int, int, Handle]] = []
         self._ready: deque[TimelineTask] = deque()
         self._tasks: list[TimelineTask] = []
@@ -184,7 +193,7 @@ class Timeline:
         """Call `action` at an absolute tick, not before now."""
         if tick < self.now:
             raise TimelineError(f"cannot schedule at tick {tick}: it is already {self.now}")
-        handle = Handle(action, background)
+        handle = Handle(self, action, background)
         self._sequence += 1
         heapq.heappush(self._agenda, (tick, self._sequence, handle))
         return handle
@@ -243,11 +252,11 @@ class Timeline:
             handle = self._next_handle(main, limit)
             if handle.background:
                 idle_background += 1
-                if idle_background > BACKGROUND_LIMIT:
+                if idle_background > BACKGROUND_LIMIT and not self._foreground:
                     raise Deadlock(f"only polling is left at {self.now_ns()} ns: {self._waiting()}")
             else:
                 idle_background = 0
-            action, handle.action = handle.action, None
+            action = handle.take()
             if action is not None:
                 action()
 
