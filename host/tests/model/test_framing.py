@@ -14,7 +14,7 @@ from virtone.model.checks import check_bit_exact, expected_slots
 from virtone.model.driver import LINUX_FEATURES
 from virtone.virtio import mmio, ring, snd
 
-WHOLE = settings(max_examples=60, deadline=None)
+WHOLE = settings(max_examples=40, deadline=None)
 
 
 def cut(address, length, cuts, writable):
