@@ -105,6 +105,8 @@ def main() -> int:
             os.write(out, json.dumps(bench.ready).encode() + b"\n")
         bench.wait(endings)
     except BenchDied as error:
+        for line in error.log:
+            print(f"  sim.log: {line.strip()}", file=sys.stderr)
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
     finally:

@@ -9,6 +9,7 @@ Its user is `__main__`: it starts, waits for one of the reasons to end (`wait`),
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,23 @@ SIMULATION = Path(__file__).with_name("simulation.py")
 START_S = 60.0  # from the start of the child to a board at its prompt
 POLL_S = 0.05
 LOG_TAIL = 15
+PREFIX = "virtone-bench-"
+
+
+def remove_left_over() -> None:
+    """Remove run directories whose simulation is gone: of a bench that was killed together with its simulation."""
+    for folder in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            if not Path(f"/proc/{json.loads((folder / READY_FILE).read_text())['pid']}").exists():
+                shutil.rmtree(folder)
 
 
 class BenchDied(RuntimeError):
-    """The simulation did not start, or ended by itself; the message ends with the last lines of its log."""
+    """The simulation did not start, or ended by itself. `log`: the last lines it wrote."""
+
+    def __init__(self, message: str, log: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.log = list(log)
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,8 @@ class VirtualBench:
     def __init__(self, options: BenchOptions, say: Callable[[str], None]) -> None:
         self.options, self._say = options, say
         self.codec: Codec = codec_by_name(options.codec)
-        self.folder = options.folder or Path(tempfile.mkdtemp(prefix="virtone-bench-"))
+        remove_left_over()
+        self.folder = options.folder or Path(tempfile.mkdtemp(prefix=PREFIX))
         self.ready: dict[str, Any] = {}
         self._own_folder = options.folder is None
         self._child: subprocess.Popen[bytes] | None = None
@@ -136,7 +151,7 @@ class VirtualBench:
         while not file.exists():
             self.check()
             if time.monotonic() > deadline:
-                raise BenchDied(f"the board was not at its prompt after {START_S:.0f} s{self._log_tail()}")
+                raise BenchDied(f"the board was not at its prompt after {START_S:.0f} s", self._log_tail())
             time.sleep(POLL_S)
         return json.loads(file.read_text())
 
@@ -145,12 +160,12 @@ class VirtualBench:
         status = self._child.poll() if self._child else None
         if status is not None:
             how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-            raise BenchDied(f"the simulation {how}{self._log_tail()}")
+            where = f"; its log is in {self.folder}" if not self._own_folder else ""
+            raise BenchDied(f"the simulation {how}{where}", self._log_tail())
 
-    def _log_tail(self) -> str:
+    def _log_tail(self) -> list[str]:
         log = self.folder / "sim.log"
-        lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:] if log.is_file() else []
-        return "; the end of its log:\n  " + "\n  ".join(lines) if lines else "; it said nothing"
+        return log.read_text(errors="replace").splitlines()[-LOG_TAIL:] if log.is_file() else []
 
     def wait(self, ended: Callable[[float], bool]) -> None:
         """Returns when `ended(seconds)`, which waits that long at most, says so. Raises BenchDied."""
