@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from virtone.bench.console import Console
-from virtone.bench.transport import SerialLine
 
 from hil.virtual.linux_board import packages, qemu
-from hil.virtual.linux_board.errors import BoardUnavailable, CacheFull, QemuFailed
+from hil.virtual.linux_board.errors import BoardUnavailable, CacheFull
+from virtone.bench.console import Console
+from virtone.bench.transport import SerialLine
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOT_LIMIT_S = 60.0  # a shared machine; the figure itself is checked in test_boots_quickly

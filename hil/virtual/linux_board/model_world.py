@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from virtone.model.device import SoundDevice
 from virtone.model.memory import BusError, Memory
 from virtone.model.timeline import TICKS_PER_NS, Timeline
