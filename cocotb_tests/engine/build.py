@@ -20,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,7 +32,7 @@ from cocotb_tests.engine import process, sources
 
 BUILD_ROOT = sources.REPO_ROOT / ".build" / "sim"
 BUILD_TIMEOUT_S = 600.0
-KEPT_BUILDS = 6  # of one top level; older ones are removed
+KEPT_BUILDS = 12  # of one top level; more are removed once nobody used them for an hour
 _RUNTIME_CLASS = re.compile(r"^  (verilated\w*) ", re.MULTILINE)
 
 
@@ -264,13 +265,13 @@ def _said(log: Path, lines: int = 60) -> str:
 
 def _prune(top: str, keep: Path) -> None:
     """Remove the builds of `top` that were not used lately."""
-    builds = sorted(
-        (path for path in BUILD_ROOT.glob(f"{top}-{'?' * 16}") if path.is_dir() and path != keep),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    for path in builds[KEPT_BUILDS - 1 :]:
-        shutil.rmtree(path, ignore_errors=True)
+    hour_ago = time.time() - 3600
+    used = {
+        path: path.stat().st_mtime for path in BUILD_ROOT.glob(f"{top}-{'?' * 16}") if path.is_dir() and path != keep
+    }
+    for path in sorted(used, key=used.__getitem__, reverse=True)[KEPT_BUILDS - 1 :]:
+        if used[path] < hour_ago:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def module_spec(

@@ -8,12 +8,15 @@ it uses has changed, and a file that is being worked on elsewhere cannot break i
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 REPO_ROOT = Path(__file__).resolve().parents[2]
-SOURCE_LIST = REPO_ROOT / "rtl" / "vsnd.f"
+# The RTL may be read from a copy of the tree (VIRTONE_RTL_ROOT): the mutants are run so.
+RTL_ROOT = Path(os.environ.get("VIRTONE_RTL_ROOT") or REPO_ROOT)
+SOURCE_LIST = RTL_ROOT / "rtl" / "vsnd.f"
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _DECLARATION = re.compile(r"^\s*(?:module|package|interface)\s+(?:automatic\s+|static\s+)?(\w+)", re.MULTILINE)
@@ -40,7 +43,7 @@ def read_list(path: Path = SOURCE_LIST) -> list[Path]:
             continue
         if name[0] in "-+":
             raise SourceError(f"{path.name} line {number}: {name!r} is an option; only file paths may stand here")
-        files.append(REPO_ROOT / name)
+        files.append(RTL_ROOT / name)
     return files
 
 
@@ -76,7 +79,7 @@ def included(files: Sequence[Path]) -> list[Path]:
     while queue:
         path = queue.pop()
         for name in _INCLUDE.findall(path.read_text()):
-            for folder in (path.parent, REPO_ROOT / "rtl"):
+            for folder in (path.parent, RTL_ROOT / "rtl"):
                 candidate = folder / name
                 if candidate.is_file() and candidate not in found:
                     found.append(candidate)
