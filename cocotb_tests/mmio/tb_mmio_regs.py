@@ -54,6 +54,11 @@ class Bench:
         self._observe_ends()
         self._compare()
         self.was_idle = (self.idle, self.core_idle)
+        if wr is not None and wr[2] == 0xF:  # asked for again: its time begins again
+            if wr[0] == mmio.VIRTIO_MMIO_STATUS and not wr[1] & 0xFF:
+                self.reset_age = 0
+            if wr[0] == mmio.VIRTIO_MMIO_QUEUE_RESET and model.queue_sel < NUM_QUEUES:
+                self.clear_age[model.queue_sel] = 0
         model.step(wr=wr, rd=rd, used=used, fault=fault)
         await clock.tick()
 
@@ -152,12 +157,28 @@ def random_write(rng: random.Random, model: MmioModel) -> tuple[int, int, int]:
     return offset, value, 0xF if rng.random() < 0.95 else rng.getrandbits(4)
 
 
+def bring_up(rng: random.Random) -> list[tuple[int, int, int]]:
+    """The writes of a driver that starts, with mistakes now and then."""
+    features = OFFERED & (rng.getrandbits(64) | 1 << 32)
+    writes = [(0x070, 3), (0x024, 0), (0x020, features & 0xFFFFFFFF), (0x024, 1), (0x020, features >> 32), (0x070, 11)]
+    for queue in range(NUM_QUEUES):
+        writes += [
+            (0x030, queue),
+            (0x038, 1 << rng.randrange(12)),
+            (0x080, rng.getrandbits(32)),
+            (0x0A4, 7),
+            (0x044, 1),
+        ]
+    return [(offset, value, 0xF) for offset, value in [*writes, (0x070, 15)] if rng.random() < 0.99]
+
+
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def random_traffic(dut: object) -> None:
     """Random writes, reads, events and idle inputs; every output compared in every cycle."""
     bench = await started(dut)
     rng = random.Random(cocotb.RANDOM_SEED)
     seen = {"reset": 0, "queue_reset": 0, "driver_ok": 0, "notify": 0, "ack_meets_event": 0, "needs_reset": 0}
+    plan: list[tuple[int, int, int]] = []
     for _ in range(40_000):
         if bench.model.queue_clear:
             if rng.random() < 0.1:
@@ -165,13 +186,17 @@ async def random_traffic(dut: object) -> None:
         else:
             bench.idle, bench.core_idle = rng.getrandbits(4) if rng.random() < 0.2 else ALL, int(rng.random() < 0.9)
         choice = rng.random()
-        wr = random_write(rng, bench.model) if choice < 0.5 else None
+        wr = random_write(rng, bench.model) if choice < 0.3 else None
+        if choice < 0.6 and plan and not bench.model.resetting:
+            wr = plan.pop(0)
         rd = rng.choice([*REGISTERS, rng.randrange(0, 0x200)]) if choice > 0.6 else None
         used = rng.getrandbits(4) if rng.random() < 0.2 else 0
-        fault = 1 << rng.randrange(4) if rng.random() < 0.01 else 0
+        fault = 1 << rng.randrange(4) if rng.random() < 0.001 else 0
         seen["ack_meets_event"] += bool(wr and wr[0] == 0x64 and wr[2] == 0xF and used and bench.model.isr & wr[1] & 1)
         await bench.cycle(wr, rd, used, fault)
         model = bench.model
+        if model.resetting and not plan:
+            plan = bring_up(rng)
         seen["reset"] += model.resetting
         seen["queue_reset"] += any(queue.forget for queue in model.queues)
         seen["driver_ok"] += model.driver_ok
