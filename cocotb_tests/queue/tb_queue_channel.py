@@ -232,6 +232,7 @@ def malformed(bench) -> dict[str, list[int]]:
     }
     cases |= {
         "nested indirect": ([(table, 32, INDIRECT, 0)], [(data, 4, NEXT, 1), (table, 32, INDIRECT, 0)]),
+        "nested indirect that ends": ([(table, 16, INDIRECT, 0)], [(table + 64, 16, INDIRECT, 0)] * 4 + [(data, 4, 0, 0)]),
         "indirect with next": ([(table, 32, INDIRECT | NEXT, 1), (data, 4, 0, 0)], [(data, 4, 0, 0)]),
         "indirect length": ([(table, 24, INDIRECT, 0)], [(data, 4, NEXT, 1), (data, 4, 0, 0)]),
         "indirect of length 0": ([(table, 0, INDIRECT, 0)], []),
@@ -247,7 +248,7 @@ def malformed(bench) -> dict[str, list[int]]:
     return cases
 
 
-async def _stops(bench, name: str, prepare) -> None:
+async def _stops(bench, name: str, prepare, delivered: bool = True) -> None:
     """The fault is raised once, nothing reaches the used ring, replies do not hang, and clear revives the queue."""
     dut, ring, memory, consumer = bench.dut, bench.ring, bench.memory, bench.consumer
     memory.write(ring.driver, bytes(6 + 2 * ring.size))
@@ -257,6 +258,7 @@ async def _stops(bench, name: str, prepare) -> None:
     prepare()
     await bench.notify()
     await bench.until(lambda: consumer.messages or consumer.faults > faults, f"{name}: delivered or stopped", 5000)
+    assert delivered or not consumer.messages, f"{name}: a chain was delivered"
     if consumer.messages:  # the fault lies behind the first writable descriptor: found when the answer gets there
         assert consumer.faults == faults, f"{name}: delivered and faulty"
         consumer.replies.append((consumer.messages.popleft().chain, bytes(100)))
@@ -285,13 +287,14 @@ async def malformed_rings_stop_the_queue(dut):
 
         await _stops(bench, name, prepare)
 
-    await _stops(bench, "head out of range", lambda: bench.ring.publish(bench.ring.size))
+    await _stops(bench, "head out of range", lambda: bench.ring.publish(bench.ring.size), delivered=False)
 
     def far_ahead() -> None:
+        _raw(bench, [(0x3_0000_0000, 4, 0, 0)])
         bench.ring.avail_idx = bench.ring.size
         bench.ring.publish(0)
 
-    await _stops(bench, "avail index too far ahead", far_ahead)
+    await _stops(bench, "avail index too far ahead", far_ahead, delivered=False)
     await traffic_after(bench)
 
 

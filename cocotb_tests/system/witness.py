@@ -74,6 +74,10 @@ class Witness:
                 code = int.from_bytes(memory.read(pending._address, 4), "little")
                 answer = int.from_bytes(memory.read(pending._reply, min(4, length)), "little") if length else -1
                 self.control.append((name_of(code), name_of(answer)))
+                if code == snd.VIRTIO_SND_R_PCM_RELEASE and answer == snd.VIRTIO_SND_S_OK:
+                    # virtio 1.4, 5.14.6.6.5.1: not answered before every message of the stream is completed.
+                    pending = (driver.txq.avail_idx - driver.txq.used_idx) & 0xFFFF
+                    assert not pending, f"RELEASE was answered while {pending} messages were pending"
             return used
 
         queue.get_used = get_used  # type: ignore[method-assign]
