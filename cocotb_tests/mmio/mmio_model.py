@@ -46,16 +46,16 @@ class Queue:
     def write(self, offset: int, value: int, ring_reset: bool) -> None:
         if offset == mmio.VIRTIO_MMIO_QUEUE_READY:
             size = self.written_size
-            if self.clearing:
+            if self.forget:
                 return
             if self.ready and not value & 1:
-                self.clearing = True
+                self.ready, self.clearing = False, True
             elif value & 1 and 0 < size <= QUEUE_SIZE_MAX and not size & (size - 1):
                 self.ready = True
         elif offset == mmio.VIRTIO_MMIO_QUEUE_RESET:
             if ring_reset and value & 1:
                 self.clearing = self.forget = True
-        elif self.ready or self.clearing:
+        elif self.ready or self.forget:
             return
         elif offset == mmio.VIRTIO_MMIO_QUEUE_NUM:
             self.written_size = value
@@ -183,6 +183,6 @@ class MmioModel:
     def end_queue_clear(self, q: int) -> None:
         """The bench saw a queue's clear fall."""
         queue = self.queues[q]
-        queue.ready = queue.clearing = False
+        queue.clearing = False
         if queue.forget:
             self.queues[q] = Queue()

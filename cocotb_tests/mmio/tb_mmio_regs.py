@@ -57,7 +57,7 @@ class Bench:
         if wr is not None and wr[2] == 0xF:  # asked for again: its time begins again
             if wr[0] == mmio.VIRTIO_MMIO_STATUS and not wr[1] & 0xFF:
                 self.reset_age = 0
-            if wr[0] == mmio.VIRTIO_MMIO_QUEUE_RESET and model.queue_sel < NUM_QUEUES:
+            if wr[0] in (mmio.VIRTIO_MMIO_QUEUE_RESET, mmio.VIRTIO_MMIO_QUEUE_READY) and model.queue_sel < NUM_QUEUES:
                 self.clear_age[model.queue_sel] = 0
         model.step(wr=wr, rd=rd, used=used, fault=fault)
         await clock.tick()
@@ -264,6 +264,29 @@ async def idle_is_not_believed_at_once(dut: object) -> None:
                 assert bench.clock.get("queue_clear_o") == 4, f"{cycle} cycles after the write"
         assert await bench.read(mmio.VIRTIO_MMIO_QUEUE_READY) == 0
         assert await bench.read(mmio.VIRTIO_MMIO_QUEUE_RESET) == 0
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def ready_reads_as_written(dut: object) -> None:
+    """QueueReady = 0 reads 0 at once, whatever is outstanding; the queue can be set up again meanwhile, and serves afterwards."""
+    bench = await started(dut)
+    await bench.negotiate()
+    await bench.write(mmio.VIRTIO_MMIO_STATUS, 15)
+    assert await bench.enable(2) == 1
+    bench.idle = ALL & ~4
+    await bench.write(mmio.VIRTIO_MMIO_QUEUE_READY, 0)
+    assert await bench.read(mmio.VIRTIO_MMIO_QUEUE_READY) == 0
+    assert await bench.enable(2, 32) == 1
+    for _ in range(30):
+        await bench.cycle()
+        assert bench.clock.get("queue_clear_o") == 4
+    bench.idle = ALL
+    for _ in range(SETTLE_LIMIT):
+        await bench.cycle()
+    assert bench.clock.get("queue_clear_o") == 0
+    await bench.write(mmio.VIRTIO_MMIO_QUEUE_NOTIFY, 2)
+    await bench.cycle()
+    assert bench.model.queues[2].config(False) >> 192 == 1 << 16 | 32, "the new size, and ready"
 
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")

@@ -4,8 +4,9 @@
 //
 // Promise: size and addresses change only while QueueReady reads 0. QueueReady = 1 needs a size that is a
 // power of two of 1..SizeMax. Taking a queue back, by QueueReset = 1 or by QueueReady = 0, asserts clear_o
-// until idle_i; until then QueueReady reads 1 (and QueueReset 1, if that was the way), afterwards 0.
-// QueueReset also forgets size and addresses, as a device reset does.
+// until idle_i. QueueReset reads 1 until then, all other writes are ignored, and in the end QueueReset and QueueReady
+// read 0 and size and addresses are forgotten, as by a device reset. QueueReady reads what was written last,
+// so after QueueReady = 0 the queue may be set up again at once; it serves when the clear is over.
 // The user must give reset_i for one cycle at a device reset and hold device_reset_i until it is over; the driver may
 // already write the registers meanwhile, but cfg_o.ready stays low.
 module queue_regs
@@ -37,7 +38,7 @@ module queue_regs
   queue_cfg_t cfg_q;
   logic       size_ok_q;   // QueueSize as written is one that QueueReady = 1 may be given for
   logic       clearing_q;  // taking the queue back
-  logic       forget_q;    // by QueueReset
+  logic       forget_q;    // by QueueReset (only while clearing_q)
   logic [2:0] settle_q;
 
   assign ready_o    = cfg_q.ready;
@@ -60,9 +61,8 @@ module queue_regs
       if (clearing_q) begin
         if (settle_q != Settle) settle_q <= settle_q + 3'd1;
         else if (idle_i) begin
-          clearing_q  <= 1'b0;
-          forget_q    <= 1'b0;
-          cfg_q.ready <= 1'b0;
+          clearing_q <= 1'b0;
+          forget_q   <= 1'b0;
           if (forget_q) begin
             cfg_q     <= '0;
             size_ok_q <= 1'b0;
@@ -73,10 +73,11 @@ module queue_regs
       if (wr_i) begin
         unique case (offset_i)
           VIRTIO_MMIO_QUEUE_READY: begin
-            if (!clearing_q && !cfg_q.ready && wdata_i[0]) cfg_q.ready <= size_ok_q;
-            if (!clearing_q && cfg_q.ready && !wdata_i[0]) begin
-              clearing_q <= 1'b1;
-              settle_q   <= '0;
+            if (!forget_q && !cfg_q.ready && wdata_i[0]) cfg_q.ready <= size_ok_q;
+            if (!forget_q && cfg_q.ready && !wdata_i[0]) begin
+              cfg_q.ready <= 1'b0;
+              clearing_q  <= 1'b1;
+              settle_q    <= '0;
             end
           end
           VIRTIO_MMIO_QUEUE_RESET: begin
@@ -87,7 +88,7 @@ module queue_regs
             end
           end
           default: begin
-            if (!cfg_q.ready && !clearing_q) begin
+            if (!cfg_q.ready && !forget_q) begin
               unique case (offset_i)
                 VIRTIO_MMIO_QUEUE_NUM: begin
                   cfg_q.size <= wdata_i[15:0];
