@@ -14,101 +14,12 @@ from pathlib import Path
 from .packages import Parts
 
 GUEST = Path(__file__).resolve().parents[2] / "guest"
-_APPLETS = (
-    *[
-        "ash",
-        "awk",
-        "base64",
-        "basename",
-        "cat",
-        "chmod",
-        "chrt",
-        "cp",
-        "cttyhack",
-        "cut",
-        "date",
-        "dd",
-        "devmem",
-        "df",
-        "dirname",
-        "dmesg",
-        "echo",
-        "env",
-        "expr",
-        "false",
-        "find",
-        "free",
-    ],
-    *[
-        "grep",
-        "gunzip",
-        "gzip",
-        "head",
-        "hexdump",
-        "hostname",
-        "id",
-        "insmod",
-        "kill",
-        "killall",
-        "ln",
-        "ls",
-        "lsmod",
-        "md5sum",
-        "mkdir",
-        "mknod",
-        "mktemp",
-        "modprobe",
-        "mount",
-        "mv",
-    ],
-    *[
-        "nice",
-        "nohup",
-        "od",
-        "pgrep",
-        "pidof",
-        "poweroff",
-        "printf",
-        "ps",
-        "pwd",
-        "reboot",
-        "rm",
-        "rmdir",
-        "rmmod",
-        "sed",
-        "seq",
-        "setsid",
-        "sh",
-        "sha256sum",
-        "sleep",
-        "sort",
-        "stat",
-    ],
-    *[
-        "strings",
-        "stty",
-        "sync",
-        "sysctl",
-        "tail",
-        "tar",
-        "taskset",
-        "tee",
-        "test",
-        "time",
-        "timeout",
-        "top",
-        "touch",
-        "tr",
-        "true",
-        "tty",
-        "umount",
-        "uname",
-        "uniq",
-        "uptime",
-        "usleep",
-    ],
-    *["vi", "wc", "which", "xargs", "xxd", "yes", "["],
-)
+_APPLETS = """
+ash awk base64 basename cat chmod chrt cp cttyhack cut date dd devmem df dirname dmesg echo env expr false find free grep gunzip gzip
+head hexdump hostname id insmod kill killall ln ls lsmod md5sum mkdir mknod mktemp mount mv nice nohup od pgrep pidof poweroff printf
+ps pwd reboot rm rmdir rmmod sed seq setsid sh sha256sum sleep sort stat strings stty sync sysctl tail tar taskset tee test time
+timeout top touch tr true tty umount uname uniq uptime usleep vi wc which xargs xxd yes [
+"""
 _FOLDERS = ("dev", "proc", "sys", "tmp", "root", "run", "etc", "modules", "usr/bin", "usr/lib")
 _LINKS = {
     "bin": "usr/bin",
@@ -128,7 +39,7 @@ def write(parts: Parts, file: Path, files: Mapping[str, bytes | Path] | None = N
             entries[name] = (stat.S_IFLNK | 0o777, str(source.readlink()).encode())
         elif source.is_file():
             entries[name] = (stat.S_IFREG | stat.S_IMODE(source.stat().st_mode), source.read_bytes())
-    entries |= {f"usr/bin/{name}": (stat.S_IFLNK | 0o777, b"busybox") for name in _APPLETS if name != "busybox"}
+    entries |= {f"usr/bin/{name}": (stat.S_IFLNK | 0o777, b"busybox") for name in _APPLETS.split()}
     for module in parts.modules:
         entries[f"modules/{module.name}"] = (stat.S_IFREG | 0o644, module.read_bytes())
     entries["modules/order"] = (stat.S_IFREG | 0o644, "".join(f"{m.name}\n" for m in parts.modules).encode())

@@ -33,6 +33,7 @@ MEMORY_BASE = 0x4000_0000  # of the virt machine
 _ANSWER_LIMIT_MS = 600_000  # a register access of a slow simulation; beyond it the guest would read all ones
 _PTY = re.compile(r"char device redirected to (\S+)")
 _PTY_LIMIT_S = 10.0
+_PREFIX = "virtone-board-"
 PANIC = "Kernel panic - not syncing"
 
 
@@ -53,7 +54,8 @@ class Board:
         self.parts, self.dilation, self.memory_mb, self.memory_file = parts, dilation, memory_mb, memory_file
         self.rate = timer_rate(dilation)
         self.parameters = parameters
-        self.folder = Path(tempfile.mkdtemp(prefix="virtone-board-"))  # mode 0700
+        _remove_stale_folders()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))  # mode 0700
         self.socket = self.folder / "vfio.sock"
         self.log = self.folder / "qemu.log"
         self.console = ""
@@ -143,6 +145,14 @@ class Board:
             *("-M", "virt,gic-version=3,highmem=off,memory-backend=mem", "-cpu", cpu, "-smp", "1"),
             *("-m", str(self.memory_mb), "-object", backend),
         ]
+
+
+def _remove_stale_folders() -> None:
+    """Folders of boards whose program was killed before it could remove them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = re.fullmatch(rf"{_PREFIX}(\d+)-\w+", folder.name)
+        if owner and not Path("/proc", owner[1]).exists() and folder.stat().st_uid == os.getuid():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def raise_on_panic(text: str) -> None:
