@@ -139,7 +139,7 @@ def test_two_periods_leave_little_slack(desk: Desk) -> None:
 def test_play_brings_every_sample_to_the_wire(desk: Desk) -> None:
     samples = np.random.default_rng(3).integers(-(2**15), 2**15, (1000, 2)).astype("<i2")
     assert desk.put("noise.raw", samples.tobytes())[-1]["status"] == 0
-    counts, done = desk.run("sndprobe play --file noise.raw --period 240 --marker complete")
+    counts, done = desk.run("sndprobe play --source noise.raw --period 240 --marker complete")
     assert done["status"] == 0 and counts["xruns"] == counts["underruns"] == 0
     assert counts["frames_written"] == 1200  # whole periods
     played = np.array([(f.left >> 16, f.right >> 16) for f in desk.device.frames[:1000]])
@@ -196,7 +196,7 @@ def test_ctrl_c_ends_a_job_and_the_board_goes_on(desk: Desk) -> None:
         ("sndprobe shots --spacing-ms 2", 2, "at least"),
         ("sndprobe shots --first-code 2040 --count 10", 2, "codes end"),
         ("sndprobe play --file none.raw", 2, "no such file"),
-        ("sndprobe play", 2, "--file is missing"),
+        ("sndprobe play", 2, "--source is missing"),
         ("sndprobe rm none", 2, "no file"),
         ("sndprobe put a/b 1 x", 2, "put NAME SIZE SHA256"),
         ("sndprobe tone --hz nan", 2, "right is a number"),

@@ -138,10 +138,11 @@ class Shots:
             return await playback.counts()
 
     def _due(self, playback: Playback) -> bool:
-        """Time for the next one, and the application is not behind."""
-        now = self.board.port.now_ns()
-        spaced = self._last_ns is None or now >= self._last_ns + self.options.spacing_ms * 1e6
-        return spaced and playback.pcm.avail() < self.options.stream.period
+        """The coming wake-up is not too early for the next one, and the application is not behind."""
+        stream = self.options.stream
+        wake_up = playback.pcm.tstamp_ns + stream.period * 1e9 / stream.rate
+        spaced = self._last_ns is None or wake_up >= self._last_ns + self.options.spacing_ms * 1e6
+        return spaced and playback.pcm.avail() < stream.period
 
     async def _silent_period(self, playback: Playback) -> None:
         await playback.write_period()

@@ -50,7 +50,7 @@ STREAM = {
 }
 MARKER = {"marker": Option(str, "application", choices=tuple(MARKERS))}
 LENGTH = {"seconds": Option(float, 1.0, 1e-3, 3600), "frames": Option(int, None, 1, 1 << 30, optional=True)}
-PLAY = {**STREAM, "file": Option(str), **MARKER}
+PLAY = {**STREAM, "source": Option(str, optional=True), "file": Option(str, optional=True), **MARKER}
 TONE = {
     **STREAM,
     **LENGTH,
@@ -209,10 +209,12 @@ class Sndprobe:
     async def _play(self, words: list[str]) -> dict[str, int]:
         options = parse(words, PLAY)
         stream = _stream(options)
-        name = options["file"]
+        name = options["source"] or options["file"]
+        if name is None:
+            raise OptionError("--source is missing; right is the name of a file that was put (--file is the same)")
         if name not in self.files:
             raise OptionError(
-                f"--file {name}: there is no such file; right are {', '.join(self.files) or 'none yet: put it first'}"
+                f"--source {name}: there is no such file; right are {', '.join(self.files) or 'none yet: put it first'}"
             )
         data = self.files[name]
         frame = stimulus.FORMATS[stream.format] * stream.channels
