@@ -212,9 +212,9 @@ class Apt:
 
 def named_failure(text: str, verb: str, folder: Path) -> Exception:
     """apt's complaint as an error of ours."""
-    said = [line for line in text.splitlines() if line.startswith(("E:", "Err:", "W: Failed"))] or text.splitlines()[
-        -1:
-    ]
+    said = [
+        line for line in text.splitlines() if line.startswith(("E:", "Err:", "W: Failed", "W: GPG error"))
+    ] or text.splitlines()[-1:]
     end = "; ".join(line.strip() for line in said[:2])
     if "No space left on device" in text or "don't have enough free space" in text:
         return CacheFull(
@@ -225,7 +225,9 @@ def named_failure(text: str, verb: str, folder: Path) -> Exception:
     ):
         return PackageMissing(f"the Debian archive no longer has what was asked for: {end}; correct pins.toml")
     if re.search(r"Hash Sum mismatch|BADSIG|NO_PUBKEY|is not signed|has unexpected size", text):
-        return CacheBroken(f"what the archive sent does not match its signature or checksum: {end}; run it again")
+        return CacheBroken(
+            f"what the archive sent does not match its signature or checksum: {end}; run it again, or install debian-archive-keyring where a key is missing"
+        )
     if re.search(
         r"Could not resolve|Temporary failure|Could not connect|Failed to fetch|Unable to connect|timed out|Network is unreachable|Connection refused",
         text,
