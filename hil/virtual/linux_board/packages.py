@@ -43,6 +43,7 @@ _LOADER = {
     "arm64": ("usr/lib/ld-linux-aarch64.so.1", "usr/lib/aarch64-linux-gnu"),
 }
 _LEFT_OUT = ("usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*", "usr/share/lintian/*")
+_FILTER: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}  # not before Python 3.11.4
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,7 @@ def _unpack(deb: Path, folder: Path, patterns: Sequence[str]) -> None:
                     name = member.name.removeprefix("./")
                     hits = {p for p in patterns if fnmatch.fnmatch(name, p)}
                     if hits and not member.isdir() and not any(fnmatch.fnmatch(name, p) for p in _LEFT_OUT):
-                        archive.extract(member, folder, filter="tar")
+                        archive.extract(member, folder, **_FILTER)
                         missing -= hits
         except tarfile.TarError as error:
             raise CacheBroken(f"{deb.name} cannot be unpacked: {error}; run it again") from error
