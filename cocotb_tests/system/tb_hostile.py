@@ -6,14 +6,13 @@ from __future__ import annotations
 import random
 
 import cocotb
-from virtone.model.checks import check_silent_memory
-from virtone.model.driver import LINUX_FEATURES
-from virtone.model.errors import DriverError
-from virtone.virtio import mmio, ring, snd
 
 from cocotb_tests.bfm.port import RtlPort
 from cocotb_tests.engine.system import run_system
 from cocotb_tests.system.world import RING_RESET, World, compare, on_rtl
+from virtone.model.checks import check_silent_memory
+from virtone.model.driver import LINUX_FEATURES
+from virtone.virtio import mmio, ring, snd
 
 NEXT, WRITE, INDIRECT = int(ring.VRING_DESC_F_NEXT), int(ring.VRING_DESC_F_WRITE), int(ring.VRING_DESC_F_INDIRECT)
 NEEDS_RESET = int(mmio.VIRTIO_CONFIG_S_NEEDS_RESET)
@@ -101,7 +100,7 @@ async def reset_while_dma_is_in_flight(dut):
     """At many moments of playback: after the reset no byte of guest memory changes, and the device plays again."""
     port = RtlPort(dut)
     rng = random.Random(cocotb.RANDOM_SEED)
-    for trial in range(24):
+    for _ in range(24):
         port.page.read_latency = port.page.write_latency = rng.choice([0, 10, 60])
 
         async def scenario(world: World) -> None:

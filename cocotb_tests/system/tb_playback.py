@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import cocotb
 import numpy as np
-from virtone.model.checks import check_completions, check_word_clock
-from virtone.model.driver import LINUX_FEATURES
-from virtone.virtio import mmio, snd
 
 from cocotb_tests.bfm.port import RtlPort
 from cocotb_tests.engine.system import run_system
 from cocotb_tests.system.world import compare
+from virtone.model.checks import check_completions
+from virtone.model.driver import LINUX_FEATURES
+from virtone.virtio import mmio, snd
 
 FRAME_BYTES = {"S16_LE": 2, "S24_3LE": 3, "S24_LE": 4, "S32_LE": 4}
 RATES = (5512, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000, 176400, 192000)

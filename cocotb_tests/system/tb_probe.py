@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import cocotb
-from virtone.model.driver import LINUX_FEATURES
-from virtone.virtio import mmio, snd
 
 from cocotb_tests.engine.system import run_system
 from cocotb_tests.system.witness import same_registers
 from cocotb_tests.system.world import RING_RESET, compare
+from virtone.model.driver import LINUX_FEATURES
+from virtone.virtio import mmio, snd
 
 
 async def probe(world):

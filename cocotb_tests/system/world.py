@@ -18,6 +18,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import numpy as np
+
+from cocotb_tests.bfm.port import RtlPort
+from cocotb_tests.system.witness import Witness, WitnessPort, same
 from virtone.model.device import SoundDevice
 from virtone.model.device_port import DevicePort
 from virtone.model.driver import LINUX_FEATURES, SoundDriver
@@ -26,9 +29,6 @@ from virtone.model.pcm_core import Pcm
 from virtone.model.pcm_hw import ALL_RATES
 from virtone.model.timeline import Timeline
 from virtone.virtio import mmio, snd
-
-from cocotb_tests.bfm.port import RtlPort
-from cocotb_tests.system.witness import Witness, WitnessPort, same
 
 DELAY_16THS = (25 * 16, 11 * 16, 11 * 16)  # converter delay by speed class, 1/16 frames
 _FULL_MEMORY = 4 << 20

@@ -133,12 +133,15 @@ def test_an_event_buffer_of_any_size_gets_what_fits(world, room, frames_of):
         queue = world.driver.eventq
         world.driver.transport._callbacks.pop(int(snd.VIRTIO_SND_VQ_EVENT))
         address = world.memory.alloc(16)
-        # Replace the first buffer the driver has put there.
+        # The device has looked at the first buffer already: replace the second.
+        await world.sleep(10_000)
         world.memory.write(
-            queue.desc, ring.vring_desc.pack(addr=address, len=room, flags=ring.VRING_DESC_F_WRITE, next=0)
+            queue.desc + ring.vring_desc.size,
+            ring.vring_desc.pack(addr=address, len=room, flags=ring.VRING_DESC_F_WRITE, next=0),
         )
         world.stream.params = type("P", (), {"features": snd.PCM_FEATURES.mask(["EVT_XRUNS"])})()
-        world.device.report_xrun(world.stream)
+        for _ in range(2):
+            world.device.report_xrun(world.stream)
         event = snd.virtio_snd_event.pack(hdr=snd.VIRTIO_SND_EVT_PCM_XRUN, data=0)
         assert world.memory.read(address, room) == event[:room].ljust(room, b"\0")
         assert world.device.eventq.used_log[-1].length == min(room, 8)

@@ -51,8 +51,9 @@ def loop(b):
 
 
 def loop_of_writable(b):
-    b.desc(0, b.request, 8, NEXT, 1)
-    b.desc(1, b.reply, 4, NEXT | WRITE, 1)
+    b.desc(
+        0, b.table(*[(b.request + k, 1, NEXT, k + 1) for k in range(7)], (b.reply, 1, NEXT | WRITE, 7)), 128, INDIRECT
+    )
 
 
 def length_zero(b):
@@ -85,7 +86,7 @@ def direct_and_indirect_too_long(b):
 
 
 def loop_in_table(b):
-    b.desc(0, b.table((b.request, 8, NEXT, 1), (b.reply, 1, WRITE | NEXT, 1)), 32, INDIRECT)
+    b.desc(0, b.table((b.request, 1, NEXT, 1), (b.request, 1, NEXT, 0)), 32, INDIRECT)
 
 
 def next_outside_table(b):
@@ -247,8 +248,45 @@ def test_the_legal_extremes_are_no_faults(make_world):
     world.run(main())
 
 
+def behind_the_next(b):
+    b.good()
+    b.desc(1, b.reply, 4, WRITE | NEXT, 2)
+    b.desc(2, b.reply + 4, 4, WRITE | NEXT, 3)
+    b.desc(3, b.reply + 8, 0, WRITE)
+
+
+def loop_behind(b):
+    b.good()
+    b.desc(1, b.reply, 4, WRITE | NEXT, 1)
+
+
+def next_of_the_next(b):
+    b.good()
+    b.desc(1, b.reply, 4, WRITE | NEXT, 2)
+    b.desc(2, b.reply + 4, 4, WRITE | NEXT, SIZE)
+
+
+@pytest.mark.parametrize("build", (behind_the_next, loop_behind, next_of_the_next), ids=lambda f: f.__name__)
+def test_what_lies_behind_the_last_byte_needed_is_not_looked_at(make_world, build):
+    world = make_world(queue_size=SIZE)
+
+    async def main():
+        await world.driver.probe()
+        world.driver.transport._callbacks.pop(int(snd.VIRTIO_SND_VQ_CONTROL))
+        builder = Builder(world)
+        build(builder)
+        answered = len(world.device.ctlq.used_log)
+        world.driver.ctlq.expose(0)
+        await world.driver.transport.notify(world.driver.ctlq)
+        await world.sleep(20_000)
+        assert not world.driver.transport.needs_reset
+        assert [used.length for used in world.device.ctlq.used_log[answered:]] == [4]
+
+    world.run(main())
+
+
 def test_a_late_fault_of_a_message_is_found_late(world, frames_of):
-    """The chain is walked as its bytes are needed: the frames before the fault play, the message never completes."""
+    """The frames that are in the FIFO when the fetch buffer meets the fault play; the message never completes."""
 
     async def main():
         pcm = await world.open()
@@ -268,4 +306,4 @@ def test_a_late_fault_of_a_message_is_found_late(world, frames_of):
         assert world.driver.transport.needs_reset
 
     world.run(main())
-    assert len(world.device.frames) == 200 and not world.device.txq.used_log
+    assert 200 - 36 <= len(world.device.frames) < 200 and not world.device.txq.used_log

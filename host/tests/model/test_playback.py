@@ -110,7 +110,7 @@ def test_period_that_scatters_over_pages(make_world, frames_of):
 
 
 def test_prefetch_reaches_no_further_than_its_window(make_world, frames_of):
-    """A frame may be changed in the buffer until 64 frames of S16 stereo before it plays."""
+    """A frame may be changed in the buffer until 32 frames and 144 bytes before it plays."""
     world = make_world()
     first, second = frames_of(480, 4, seed=1), frames_of(480, 4, seed=2)
 
@@ -126,7 +126,7 @@ def test_prefetch_reaches_no_further_than_its_window(make_world, frames_of):
     got, old, new = world.slots()[:480], expected_slots("S16_LE", 2, first), expected_slots("S16_LE", 2, second)
     changed = [k for k in range(480) if tuple(new[k]) == got[k]]
     assert changed == list(range(changed[0], 480))
-    assert 100 <= changed[0] <= 100 + 64
+    assert 100 <= changed[0] <= 100 + 68
     assert [tuple(frame) for frame in old[: changed[0]]] == got[: changed[0]]
 
 

@@ -10,10 +10,11 @@ User's duty: one `Timeline` and one `Memory` shared with the driver.
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from virtone.model import device_control
+from virtone.model.device_chain import Chain
 from virtone.model.device_probe import ProbePage
 from virtone.model.device_profile import DEFAULT
 from virtone.model.device_queue import DeviceQueue
@@ -59,7 +60,8 @@ class SoundDevice(Registers):
         self.ctlq, self.eventq, self.txq, self.rxq = self.queues
         self.ctlq.serve, self.eventq.serve = self._serve_control, self._serve_events
         self.txq.serve, self.rxq.serve = self.pump_txq, self._serve_rx
-        self._xrun_events: deque[int] = deque()
+        self._xrun_event: int | None = None  # the stream of the event that waits for a buffer
+        self._event_chain: Chain | None = None  # the buffer that waits for an event
         self._life = 0  # counts resets: what was scheduled in an earlier life does not happen
         self.streams: list[OutputStream] = []
         self.streams = [OutputStream(self, k, stream) for k, stream in enumerate(profile.streams)]
@@ -81,7 +83,8 @@ class SoundDevice(Registers):
 
     @property
     def driver_ok(self) -> bool:
-        return bool(self.status & mmio.VIRTIO_CONFIG_S_DRIVER_OK) and not self.resetting
+        live = int(mmio.VIRTIO_CONFIG_S_DRIVER_OK | mmio.VIRTIO_CONFIG_S_FEATURES_OK)
+        return self.status & live == live and not self.resetting
 
     # Interrupts and faults.
 
@@ -103,7 +106,7 @@ class SoundDevice(Registers):
     def clear(self) -> None:
         """Everything but the clocks, as after power-up."""
         self._life += 1
-        self._xrun_events.clear()
+        self._xrun_event = self._event_chain = None
         for queue in self.queues:
             queue.clear()
         for stream in self.streams:
@@ -114,20 +117,30 @@ class SoundDevice(Registers):
         if index == snd.VIRTIO_SND_VQ_TX:
             for stream in self.streams:
                 stream.drop_messages()
+        elif index == snd.VIRTIO_SND_VQ_EVENT:
+            self._xrun_event = self._event_chain = None
 
     # Service.
 
     def notify(self, value: int) -> None:
         """A write of QueueNotify."""
-        index = value & 0xFFFF
+        index = value & 0xFFFF if self.negotiated(mmio.VIRTIO_F_NOTIFICATION_DATA) else value
         self.log("notify", value)
-        if index >= len(self.queues) or not self.driver_ok:
-            return
-        queue, life, epoch = self.queues[index], self._life, self.queues[index].epoch
+        if index < len(self.queues) and self.driver_ok:
+            queue = self.queues[index]
+            self._soon(queue, lambda: queue.notified(value))
+
+    def put_in_service(self, queue: DeviceQueue) -> None:
+        """QueueReady and DRIVER_OK have met: look at the avail ring once."""
+        if queue.live:
+            self._soon(queue, queue.look)
+
+    def _soon(self, queue: DeviceQueue, service: Callable[[], None]) -> None:
+        life, epoch = self._life, queue.epoch
 
         def serve() -> None:
             if self._life == life and queue.epoch == epoch:
-                queue.notified(value)
+                service()
 
         self.timeline.call_later(round(self.service_ns * TICKS_PER_NS), serve)
 
@@ -145,16 +158,28 @@ class SoundDevice(Registers):
     def report_xrun(self, stream: OutputStream) -> None:
         """An underrun episode has begun."""
         self.log("xrun", stream.stream_id)
-        if stream.params is not None and stream.params.features >> snd.VIRTIO_SND_PCM_F_EVT_XRUNS & 1:
-            self._xrun_events.append(stream.stream_id)
-            self.eventq.poll()
+        if stream.reports_xruns and self._xrun_event is None:  # one waits; what comes meanwhile is dropped
+            self._xrun_event = stream.stream_id
             self._serve_events()
 
+    def params_changed(self, stream: OutputStream) -> None:
+        """SET_PARAMS without EVT_XRUNS: an event that waits is dropped."""
+        if not stream.reports_xruns:
+            self._xrun_event = None
+
     def _serve_events(self) -> None:
-        while self._xrun_events and (chain := self.eventq.take()) is not None:
-            stream_id = self._xrun_events.popleft()
-            event = snd.virtio_snd_event.pack(hdr=snd.VIRTIO_SND_EVT_PCM_XRUN, data=stream_id)
-            self.eventq.complete(chain, event)
+        with self.eventq.guard():
+            while self.eventq.live:
+                if self._event_chain is None:
+                    self._event_chain = self.eventq.take()
+                    if self._event_chain is None:
+                        return
+                    self._event_chain.at_end()  # its first descriptor is looked at as soon as it is there
+                if self._xrun_event is None:
+                    return
+                event = snd.virtio_snd_event.pack(hdr=snd.VIRTIO_SND_EVT_PCM_XRUN, data=self._xrun_event)
+                chain, self._event_chain, self._xrun_event = self._event_chain, None, None
+                self.eventq.complete(chain, event)
 
     # The txq: one chain at a time, the next when the one before is fetched whole.
 

@@ -2,10 +2,10 @@
 """The device's walk along one descriptor chain (docs/device.md "Malformed rings").
 
 Promise: readable bytes, then room for writable ones, whatever the framing: direct, indirect, or direct followed by
-indirect, split at any byte. Descriptors are read as their bytes are needed; a fault raises `RingFault`, a bus error
-`BusError`.
+indirect, split at any byte. Descriptors are read as their bytes are needed, one ahead of the buffer in use; a fault raises
+`RingFault`, a bus error `BusError`. What lies behind is not looked at.
 
-User's duty: `finish` before the used element, so that no malformed chain is ever put on the used ring.
+User's duty: `finish` before the used element: it looks at the descriptor behind the last buffer written to.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class Chain:
         while True:
             if self._last:
                 return False
+            if self._next >= self._entries:
+                raise RingFault(f"chain {self.head}: next {self._next} is outside the table of {self._entries}")
             raw = self._memory.read(self._table + self._next * ring.vring_desc.size, ring.vring_desc.size)
             desc = ring.vring_desc.unpack(raw)
             has_next = bool(desc.flags & ring.VRING_DESC_F_NEXT)
@@ -54,8 +56,6 @@ class Chain:
             writable = bool(desc.flags & ring.VRING_DESC_F_WRITE)
             if self._writable and not writable:
                 raise RingFault(f"chain {self.head}: a readable descriptor follows a writable one")
-            if has_next and desc.next >= self._entries:
-                raise RingFault(f"chain {self.head}: next {desc.next} is outside the table of {self._entries}")
             self._last, self._next = not has_next, desc.next
             self._address, self._left, self._writable = desc.addr, desc.len, writable
             return True
@@ -89,6 +89,14 @@ class Chain:
             self._left -= size
         return bytes(parts)
 
+    def read_ahead(self, count: int) -> bytes:
+        """At most `count` readable bytes of one buffer, and a look at the descriptor behind it when it is used up."""
+        if self.at_end():
+            return b""
+        data = self.read(min(count, self._left))
+        self.at_end()
+        return data
+
     def skip(self) -> None:
         """Drop the readable rest unread."""
         while not self.at_end():
@@ -109,7 +117,7 @@ class Chain:
             data = data[size:]
 
     def finish(self) -> None:
-        """Walk to the end of the chain."""
-        while self._advance():
-            pass
-        self._left = 0
+        """Look at the descriptor behind the last buffer written to."""
+        if self.written:
+            self._advance()
+            self._left = 0

@@ -98,6 +98,7 @@ def _pcm(device: SoundDevice, code: int, request: bytes) -> int:
         stream.flush()
     if params is not None:
         stream.params = params
+        device.params_changed(stream)
     device.log("command", code)
     stream.enter(transition.after)
     return OK

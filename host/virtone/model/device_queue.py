@@ -46,8 +46,13 @@ class DeviceQueue:
         """State after a reset of the device or of this queue."""
         self.size = 0
         self.desc = self.driver = self.device = 0
+        self.take_back_done()
+
+    def take_back_done(self) -> None:
+        """QueueReady reads 0 from here on; size and addresses stay."""
         self.ready = False
-        self.resetting = False
+        self.leaving = False  # being taken back: reads as ready, touches nothing
+        self.resetting = False  # ... by QueueReset
         self.stopped = False
         self.fault = None
         self._restart()
@@ -58,24 +63,17 @@ class DeviceQueue:
         self.used_idx = 0
         self.epoch = getattr(self, "epoch", 0) + 1
 
-    def set_ready(self, value: int) -> None:
-        """A write of QueueReady."""
-        wanted = bool(value & 1)
-        if wanted and not self.ready:
-            legal = 0 < self.size <= self._device.profile.queue_size_max and not self.size & (self.size - 1)
-            self.ready = legal
-            if legal:
-                self._restart()
-        elif not wanted:
-            self.ready = False
+    def enable(self) -> None:
+        """QueueReady = 1: only with a legal size."""
+        self.ready = 0 < self.size <= self._device.profile.queue_size_max and not self.size & (self.size - 1)
 
     @property
     def live(self) -> bool:
         """The device may touch this queue's memory."""
-        return self.ready and not self.stopped and not self.resetting and self._device.driver_ok
+        return self.ready and not self.stopped and not self.leaving and self._device.driver_ok
 
     def _negotiated(self, bit: int) -> bool:
-        return bool(self._device.driver_features >> bit & 1)
+        return self._device.negotiated(bit)
 
     @contextmanager
     def guard(self) -> Iterator[None]:
@@ -105,6 +103,12 @@ class DeviceQueue:
         """The device knows of chains it has not taken."""
         return self.next_avail != self.known_avail
 
+    def look(self) -> None:
+        """The queue has gone into service: read `avail.idx` once without a notification."""
+        if self.live:
+            self.poll()
+            self.serve()
+
     def poll(self) -> None:
         """Read `avail.idx` afresh."""
         if self.live:
@@ -129,7 +133,7 @@ class DeviceQueue:
             head = memory.read_uint(self.driver + ring.avail_entry_offset(self.size, self.next_avail), 2)
             chain = Chain(memory, self.desc, self.size, head, self._negotiated(mmio.VIRTIO_RING_F_INDIRECT_DESC))
             self.next_avail = (self.next_avail + 1) & 0xFFFF
-            if self._negotiated(mmio.VIRTIO_RING_F_EVENT_IDX):
+            if self._negotiated(mmio.VIRTIO_RING_F_EVENT_IDX) and not self.waiting:
                 memory.write_uint(self.device + ring.avail_event_offset(self.size), self.next_avail, 2)
                 self._read_avail_idx()
             return chain

@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     from virtone.model.timeline import Timeline, TimelineEvent
     from virtone.virtio.profile import Profile
 
-# Longest time an access is held while a reset is going on.
-HOLD_NS = 1000
 _NEEDS_RESET = int(mmio.VIRTIO_CONFIG_S_NEEDS_RESET)
 _FEATURES_OK = int(mmio.VIRTIO_CONFIG_S_FEATURES_OK)
+_DRIVER_OK = int(mmio.VIRTIO_CONFIG_S_DRIVER_OK)
+# Status bits a driver can set; the others read 0.
+_DRIVER_BITS = (
+    _FEATURES_OK
+    | _DRIVER_OK
+    | int(mmio.VIRTIO_CONFIG_S_ACKNOWLEDGE | mmio.VIRTIO_CONFIG_S_DRIVER | mmio.VIRTIO_CONFIG_S_FAILED)
+)
 _ADDRESSES = {
     int(mmio.VIRTIO_MMIO_QUEUE_DESC_LOW): ("desc", 0),
     int(mmio.VIRTIO_MMIO_QUEUE_DESC_HIGH): ("desc", 32),
@@ -49,6 +54,7 @@ class Registers:
 
     def _clear_registers(self) -> None:
         self.driver_features = 0
+        self._beyond = False  # a feature bit above 63 was accepted
         self.interrupt_status = 0
         self.interrupt.clear()
         self._device_features_sel = self._driver_features_sel = self._queue_sel = 0
@@ -63,13 +69,17 @@ class Registers:
 
     def notify(self, value: int) -> None: ...
 
+    def put_in_service(self, queue: DeviceQueue) -> None: ...
+
     # Accesses.
 
     def hold_ticks(self) -> int:
         """How long an access made now is held."""
-        if not self.resetting:
-            return 0
-        return min(self._reset_end - self.timeline.now, HOLD_NS * TICKS_PER_NS)
+        return self._reset_end - self.timeline.now if self.resetting else 0
+
+    def negotiated(self, bit: int) -> bool:
+        """A feature bit holds from FEATURES_OK on."""
+        return bool(self.status & _FEATURES_OK and self.driver_features >> bit & 1)
 
     def read(self, offset: int, size: int) -> int:
         """Value of `size` bytes (1, 2, 4) at `offset`."""
@@ -134,13 +144,15 @@ class Registers:
 
     def _write_queue(self, queue: DeviceQueue, offset: int, value: int) -> None:
         if offset == mmio.VIRTIO_MMIO_QUEUE_READY:
-            queue.set_ready(value)
-            if not queue.ready:
-                self.clear_queue(queue.index)
+            if value & 1 and not queue.ready and not queue.leaving:
+                queue.enable()
+                self.put_in_service(queue)
+            elif not value & 1 and queue.ready and not queue.leaving:
+                self._take_back(queue, forget=False)
         elif offset == mmio.VIRTIO_MMIO_QUEUE_RESET:
-            if value & 1 and self.driver_features >> mmio.VIRTIO_F_RING_RESET & 1 and not queue.resetting:
-                self._reset_queue(queue)
-        elif queue.ready:
+            if value & 1 and self.negotiated(mmio.VIRTIO_F_RING_RESET):
+                self._take_back(queue, forget=True)
+        elif queue.ready or queue.leaving:
             return
         elif offset == mmio.VIRTIO_MMIO_QUEUE_NUM:
             queue.size = value
@@ -150,7 +162,10 @@ class Registers:
             setattr(queue, name, kept | value << shift)
 
     def _write_driver_features(self, value: int) -> None:
-        if self.status & _FEATURES_OK or self._driver_features_sel > 1:
+        if self.status & _FEATURES_OK:
+            return
+        if self._driver_features_sel > 1:
+            self._beyond |= bool(value)
             return
         shift = 32 * self._driver_features_sel
         self.driver_features = self.driver_features & ~(0xFFFF_FFFF << shift) | value << shift
@@ -160,9 +175,13 @@ class Registers:
             self._reset()
         elif not self.resetting:
             accepted = self.driver_features
-            if not accepted >> mmio.VIRTIO_F_VERSION_1 & 1 or accepted & ~self.profile.features:
+            if self._beyond or not accepted >> mmio.VIRTIO_F_VERSION_1 & 1 or accepted & ~self.profile.features:
                 value &= ~_FEATURES_OK
-            self.status = value | self.status & _NEEDS_RESET
+            before = self.status
+            self.status = value & _DRIVER_BITS | before & _NEEDS_RESET
+            if self.status & ~before & (_DRIVER_OK | _FEATURES_OK):
+                for queue in self.queues:
+                    self.put_in_service(queue)
 
     # Resets: nothing is written to memory from here on; the registers follow when the bus has come to rest.
 
@@ -185,18 +204,23 @@ class Registers:
         self.status = 0
         self.resetting = False
 
-    def _reset_queue(self, queue: DeviceQueue) -> None:
+    def _take_back(self, queue: DeviceQueue, forget: bool) -> None:
+        """QueueReset = 1 (`forget`: size and addresses too) or QueueReady = 0."""
         self.log("queue_reset", queue.index)
-        queue.resetting = True
+        queue.leaving = True
+        queue.resetting |= forget
         queue.epoch += 1
         epoch = queue.epoch
         self.clear_queue(queue.index)
 
         def end() -> None:
             if queue.epoch == epoch:
-                queue.clear()
+                queue.clear() if queue.resetting else queue.take_back_done()
 
-        self.timeline.call_later(round(self.reset_ns * TICKS_PER_NS), end)
+        if self.reset_ns:
+            self.timeline.call_later(round(self.reset_ns * TICKS_PER_NS), end)
+        else:
+            end()
 
 
 def _half(features: int, select: int) -> int:

@@ -22,8 +22,9 @@ from virtone.virtio.profile import Stream
 if TYPE_CHECKING:
     from virtone.model.device import SoundDevice
 
-# Payload bytes fetched and not yet on the wire: 64 frames of S16 stereo.
-PREFETCH_BYTES = 256
+# The prefetch window: frames in the sample FIFO, and bytes of the message being read in the fetch buffer.
+FIFO_FRAMES = 32
+FETCH_BYTES = 144
 
 
 class FramePlayed(NamedTuple):
@@ -112,8 +113,13 @@ class OutputStream:
         """Forget every message and the frames fetched, completing nothing (reset of the device or of the txq)."""
         self._messages: deque[Message] = deque()
         self._fifo: deque[tuple[int, int, Message]] = deque()
-        self._residue = b""
+        self._residue = b""  # the fetch buffer
         self._on_wire = None
+        self._started = self._silent = False  # an empty FIFO is no underrun before the next frame has played
+
+    @property
+    def reports_xruns(self) -> bool:
+        return self.params is not None and bool(self.params.features >> snd.VIRTIO_SND_PCM_F_EVT_XRUNS & 1)
 
     # Commands: the lifecycle table has been asked already.
 
@@ -124,6 +130,7 @@ class OutputStream:
         if state is State.RUNNING:
             self._started = self._silent = False
         self.state = state
+        self._complete_played()
         self._schedule()
 
     def flush(self) -> None:
@@ -155,25 +162,26 @@ class OutputStream:
         for message in self._messages:
             if not self._fetch_message(message, self.params):
                 break
+        self._complete_played()
         self._schedule()
 
     def _fetch_message(self, message: Message, params: Params) -> bool:
         """Fetch of one message what the window has room for; True when it is fetched whole."""
         size = params.frame_bytes
         while not message.fetched:
-            room = PREFETCH_BYTES - len(self._fifo) * size - len(self._residue)
-            data = self._residue + (message.chain.read(room) if room > 0 else b"")
-            whole = len(data) // size * size
-            for start in range(0, whole, size):
+            data = self._residue + message.chain.read_ahead(FETCH_BYTES - len(self._residue))
+            fetched = len(data) - len(self._residue)
+            count = min(len(data) // size, FIFO_FRAMES - len(self._fifo))
+            for start in range(0, count * size, size):
                 left, right = params.slots(data[start : start + size])
                 self._fifo.append((left, right, message))
-            message.frames += whole // size
-            self._residue = data[whole:]
-            if message.chain.at_end():
+            message.frames += count
+            self._residue = data[count * size :]
+            if message.chain.at_end() and len(self._residue) < size:
                 message.fetched = True
                 message.broken = bool(self._residue) or message.frames == 0
                 self._residue = b""
-            elif room <= 0:
+            elif not count and not fetched:
                 return False
         return True
 
@@ -237,7 +245,7 @@ class OutputStream:
     def _complete_played(self) -> None:
         while self._messages:
             first = self._messages[0]
-            # The turn of a message without frames comes at a frame boundary of a running stream.
+            # A message without frames has its turn, all frames before it gone, only in a running stream.
             its_turn = bool(first.frames) or self.state is State.RUNNING
             if not first.fetched or first.played < first.frames or not its_turn:
                 return
