@@ -79,6 +79,9 @@ def test_remembers_what_was_behind() -> None:
     report = pacer.report()
     assert report.worst_behind_ns == pytest.approx(4e6) and report.behind_ns == pytest.approx(0, abs=1)
     assert not report.kept(3.9e6) and report.kept(4.1e6)
+    assert pacer.report(begin_anew=True) == report
+    pacer.pace(6 * 10**9)
+    assert pacer.report().kept(1) and pacer.report().simulated_s == pytest.approx(0.001)
     assert "N = 10: 0.005 s simulated, at worst 4000 us behind" in str(report)
 
 

@@ -25,11 +25,15 @@ import pytest
 from hil.virtual.linux_board import packages, qemu, vfio_user
 from hil.virtual.linux_board.errors import BoardUnavailable, BootFailed, CacheFull, QemuFailed
 from virtone.bench.console import Console
-from virtone.bench.errors import ConsoleError, ConsoleTimeout
+from virtone.bench.errors import ConsoleError
 from virtone.bench.transport import SerialLine
 from virtone.virtio import probe
 
 ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(ROOT / "host"), str(ROOT), os.environ.get("PYTHONPATH", "")]),
+}
 BOOT_LIMIT_S = 60.0  # a shared machine; the figure itself is checked in test_boots_quickly
 BOOT_CPU_LIMIT_S = 5.0
 N = 8  # the model needs about 3 wall seconds for one of sound on a shared core
@@ -50,8 +54,9 @@ class Bench:
     def __init__(self, parts: packages.Parts, folder: Path, dilation: float, **options: Any) -> None:
         self.out = folder / "out"
         self.board = qemu.Board(parts, dilation=dilation, **options)
-        self.world = start_world(self.board.socket, dilation, self.out)
+        self.world: subprocess.Popen[bytes] | None = None
         try:
+            self.world = start_world(self.board.socket, dilation, self.out)
             started = time.monotonic()
             self.console = Console(SerialLine(self.board.start()), timeout_s=BOOT_LIMIT_S)
             self.console.reach_prompt()
@@ -75,9 +80,9 @@ class Bench:
 
     def close(self) -> None:
         self.board.close()
-        if self.world.poll() is None:
+        if self.world is not None:
             self.world.kill()
-        self.world.wait()
+            self.world.wait()
 
 
 def start_world(socket: Path, dilation: float, out: Path) -> subprocess.Popen[bytes]:
@@ -93,7 +98,7 @@ def start_world(socket: Path, dilation: float, out: Path) -> subprocess.Popen[by
             str(out),
         ],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'host'}:{ROOT}"},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
     )
     assert world.stdout is not None
@@ -261,11 +266,10 @@ def test_ends_with_its_parent(parts: packages.Parts, tmp_path: Path) -> None:
         "board = qemu.Board(packages.obtain()); server = vfio_user.Server(board.socket)\n"
         "board.start(); print(board.pid, board.folder, flush=True); sys.stdin.read()"
     )
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'host'}:{ROOT}"}
     parent = subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=ROOT,
-        env=environment,
+        env=ENVIRONMENT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

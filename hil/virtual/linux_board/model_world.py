@@ -7,7 +7,7 @@ It serves until the virtual machine leaves, its standard input ends, or SIGTERM;
 of every frame played) and report.json (pace, interrupts, accesses, device events by kind) into FOLDER. One line of JSON on standard
 output says when it listens.
 
-Promise: simulated time is wall time / N when an access is carried out, so the driver meets the device as docs/device.md has it.
+It is what the simulated RTL is behind the same bridge: another `Port`. So the driver meets the device as docs/device.md has it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from pathlib import Path
 import numpy as np
 
 from virtone.model.device import SoundDevice
+from virtone.model.device_port import DevicePort
 from virtone.model.memory import BusError, Memory
 from virtone.model.timeline import TICKS_PER_NS, Timeline
-from virtone.virtio import mmio, probe
+from virtone.virtio import probe
 
-from .errors import Disconnected
+from .bridge import Bridge
+from .qemu import MEMORY_BASE
 from .time import Pacer
 from .vfio_user import Server
 
-_STEP_S = 0.0005  # longest sleep while the device may have something to do
+_LIMIT_NS = 86_400e9  # a day of simulated time
 
 
 class LateMemory(Memory):
@@ -51,18 +53,17 @@ class LateMemory(Memory):
         return super().read(address, size)
 
 
-class ModelWindow:
-    """Registers of the model; the probe page answers its magic word, version and clock."""
+class ModelPort(DevicePort):
+    """The model's registers, and a probe page that knows its magic word, version and clock and records markers."""
 
     def __init__(self, device: SoundDevice) -> None:
-        self.device, self.accesses = device, 0
+        super().__init__(device)
         self.markers: list[tuple[int, int]] = []  # simulated ns, value
 
-    def read(self, offset: int, size: int) -> int:
-        self.accesses += 1
+    async def _read(self, offset: int, size: int) -> int:
         if offset < probe.PROBE_BASE:
-            return self.device.read(offset, size)
-        now = self.device.timeline.now_ns()
+            return await super()._read(offset, size)
+        now = self.now_ns()
         answers = {
             int(probe.PROBE_MAGIC): int(probe.PROBE_MAGIC_WORD),
             int(probe.PROBE_VERSION): int(probe.PROBE_VERSION_WORD),
@@ -72,50 +73,35 @@ class ModelWindow:
         }
         return answers.get(offset - int(probe.PROBE_BASE), 0)
 
-    def write(self, offset: int, size: int, value: int) -> None:
-        self.accesses += 1
+    async def _write(self, offset: int, value: int, size: int) -> None:
         if offset < probe.PROBE_BASE:
-            self.device.write(offset, value, size)
+            await super()._write(offset, value, size)
         elif offset == probe.PROBE_BASE + probe.PROBE_MARKER:
-            self.markers.append((self.device.timeline.now_ns(), value))
-
-    def reset(self) -> None:
-        self.device.write(int(mmio.VIRTIO_MMIO_STATUS), 0, 4)
+            self.markers.append((self.now_ns(), value))
 
 
 class ModelWorld:
-    """Timeline, device and server in one loop."""
+    """Timeline, device, server, and the bridge between them."""
 
     def __init__(self, socket: Path, dilation: float) -> None:
         self.timeline, self.memory = Timeline(), LateMemory()
-        self.device = SoundDevice(self.timeline, self.memory, reset_ns=0)
-        self.window = ModelWindow(self.device)
-        self.server = Server(socket, self.window)
+        self.device = SoundDevice(self.timeline, self.memory)
+        self.port = ModelPort(self.device)
+        self.server = Server(socket)
         self.pacer = Pacer(dilation)
-
-    def catch_up(self) -> None:
-        """Run the device up to guest time and show its interrupt line."""
-        now_ps = self.timeline.now * 1000 // TICKS_PER_NS
-        late_ps = self.pacer.due_ps(now_ps) - now_ps
-        if late_ps > 0:
-            self.pacer.ahead_s(now_ps)
-            self.timeline.advance_ns(late_ps / 1000)
-        self.server.set_interrupt(self.device.interrupt.is_set())
+        self.bridge = Bridge(
+            self.server, self.port, self.device.interrupt.is_set, self.pacer, on_memory=self._map_memory
+        )
 
     def serve(self, stop: int) -> None:
         """Until descriptor `stop` has something to read, or the virtual machine leaves."""
-        while True:
-            ready = select.select([self.server, stop], [], [], _STEP_S)[0]
-            if stop in ready:
-                return
-            self.catch_up()
-            try:
-                while self.server.handle_one():
-                    if not self.memory.size and (ram := self.server.memory(0x4000_0000)):
-                        self.memory.attach(ram.view, ram.base)
-                    self.catch_up()
-            except Disconnected:
-                return
+        self.timeline.run(
+            self.bridge.run(lambda: bool(select.select([stop], [], [], 0)[0]), wake=[stop]), limit_ns=_LIMIT_NS
+        )
+
+    def _map_memory(self, server: Server) -> None:
+        if (ram := server.memory(MEMORY_BASE)) is not None:
+            self.memory.attach(ram.view, ram.base)
 
     def write(self, folder: Path) -> None:
         frames = [(f.tick // TICKS_PER_NS, f.left, f.right) for f in self.device.frames]
@@ -128,8 +114,8 @@ class ModelWorld:
         report = {
             "pace": str(pace),
             "worst_behind_ns": pace.worst_behind_ns,
-            "accesses": self.window.accesses,
-            "markers": self.window.markers,
+            "accesses": self.bridge.accesses,
+            "markers": self.port.markers,
             "interrupts": {"events": line.events, "withdrawn": line.withdrawn},
             "events": collections.Counter(e.kind for e in self.device.events),
         }

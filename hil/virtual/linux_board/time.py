@@ -87,7 +87,7 @@ class Pacer:
         self.dilation = dilation
         self._clock, self._sleep = clock, sleep
         self._start: tuple[float, int] | None = None
-        self._now_ps = 0
+        self._now_ps = self._since_ps = 0
         self._worst_ps = 0.0
         self._throttled_s = 0.0
 
@@ -96,6 +96,7 @@ class Pacer:
         wall = self._clock()
         if self._start is None:
             self._start = (wall, now_ps)
+            self._now_ps = self._since_ps = now_ps
         return self._start[1] + int((wall - self._start[0]) * 1e12 / self.dilation)
 
     def ahead_s(self, now_ps: int) -> float:
@@ -111,11 +112,23 @@ class Pacer:
         if ahead_s > 0:
             pause = min(ahead_s, longest_s)
             self._sleep(pause)
-            self._throttled_s += pause
+            self.waited(pause)
         return ahead_s
 
-    def report(self) -> PaceReport:
-        start = self._start[1] if self._start else 0
+    def waited(self, seconds: float) -> None:
+        """Count a wait that the owner of the simulation made itself."""
+        self._throttled_s += seconds
+
+    def report(self, begin_anew: bool = False) -> PaceReport:
+        """What happened since the start, or since the last report that began anew (once before a measurement, once after it)."""
         behind = max(0.0, self.due_ps(self._now_ps) - self._now_ps)
-        worst = max(self._worst_ps, behind)
-        return PaceReport(self.dilation, (self._now_ps - start) * 1e-12, worst / 1000, behind / 1000, self._throttled_s)
+        said = PaceReport(
+            self.dilation,
+            (self._now_ps - self._since_ps) * 1e-12,
+            max(self._worst_ps, behind) / 1000,
+            behind / 1000,
+            self._throttled_s,
+        )
+        if begin_anew:
+            self._since_ps, self._worst_ps, self._throttled_s = self._now_ps, 0.0, 0.0
+        return said

@@ -73,7 +73,7 @@ class Server:
         self.window, self.window_size = window, window_size
         self.memories: dict[int, SharedMemory] = {}
         self.interrupt = intx.IntxLine()
-        self.resets = 0
+        self.resets = self.maps = 0  # resets of the device, changes of `memories`
         self._config = ConfigSpace()
         self._socket = MessageSocket(path)
         self._steps = {
@@ -172,12 +172,14 @@ class Server:
         fd = self._socket.take_fd()
         if fd is not None:  # without a descriptor it is no memory that can be shared
             self.memories[address] = SharedMemory(fd, offset, address, size)
+            self.maps += 1
         return b""
 
     def _dma_unmap(self, body: bytes) -> bytes:
         _, _, address, size = DMA_UNMAP_BODY.unpack_from(body)
         for base in [b for b in self.memories if address <= b < address + max(size, 1)]:
             del self.memories[base]
+            self.maps += 1
         return body
 
     def _info(self, _: bytes) -> bytes:
