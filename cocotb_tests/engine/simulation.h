@@ -3,9 +3,9 @@
 // simulation - bench_top with its clocks, its guest memory and its capture ring; what every main of this engine shares.
 //
 // Promise: `step(limit)` goes to the next clock edge or to `limit` (picoseconds), whichever comes first, evaluates the design
-// and looks at its pins. With gating, the bus clock stops once `wake` has been low, no command was pending and reset was
-// released for kHoldCycles rising edges; the edges that do happen are those of the ungated run, and time_skip_i names the
-// number left out before each of them.
+// and looks at its pins. With gating, the bus clock stops once `wake` has been low and no command was pending for `hold`
+// rising edges (BENCH_HOLD), and kResetCycles after reset was released; the edges that do happen are those of the
+// ungated run, and time_skip_i names the number left out before each of them.
 // User's duty: whatever comes from outside (commands, reset) is given by `take_inputs` after the edges of a time step, never
 // before, so that gated and ungated runs see it at the same edge.
 #pragma once
@@ -26,7 +26,7 @@ namespace bench {
 
 class Simulation {
 public:
-    static constexpr unsigned kHoldCycles = 16;
+    static constexpr uint64_t kResetCycles = 16;
     static Simulation* instance;
 
     Simulation()
@@ -35,7 +35,8 @@ public:
           memory(page),
           top(new Vtop("")),
           bus(bus_period()),
-          gating_(env_number("BENCH_GATING", 1, 0, 1)) {
+          gating_(env_number("BENCH_GATING", 1, 0, 1)),
+          hold_(env_number("BENCH_HOLD", 1, 1, 1000000)) {
         instance = this;
         page->bus_period_ps = bus.period_ps();
         page->read_latency = env_number("BENCH_READ_LATENCY", 20, 2, 1000000);
@@ -63,8 +64,8 @@ public:
             top->clk_i = bus.level();
             if (rises)
                 top->time_skip_i = bus.skipped();
-            else
-                idle_cycles_ = busy() ? 0 : idle_cycles_ + 1;
+            else if (!busy() && hold_left_)
+                hold_left_--;
         }
         if (audio.next_ps() == now_) {
             audio.step();
@@ -82,9 +83,13 @@ public:
         if (changed & kI2sPins) capture.i2s(now_, pins, changed, page->i2s_faults);
         if (changed & kSlowPins) slow_pins(pins, changed);
         if (bus.running()) {
-            if (gating_ && idle_cycles_ >= kHoldCycles && !bus.level() && !busy()) bus.stop();
+            if (busy()) {
+                if (hold_left_ < hold_) hold_left_ = hold_;
+            } else if (gating_ && !hold_left_ && !bus.level()) {
+                bus.stop();
+            }
         } else if (busy()) {
-            idle_cycles_ = 0;
+            hold_left_ = hold_;
             bus.start(now_);
         }
         return changed & kAwaitedPins;
@@ -105,7 +110,7 @@ public:
         }
         if (top->rst_ni == (page->reset & 1)) {
             top->rst_ni = !(page->reset & 1);
-            idle_cycles_ = 0;
+            hold_left_ = kResetCycles;
             any = true;
         }
         if (top->converter_delay_i != page->converter_delay) {
@@ -177,9 +182,9 @@ private:
         return 1000000000000ull / hertz;
     }
 
-    const uint64_t gating_;
-    uint64_t now_ = 0, command_seq_ = 0;
-    unsigned pins_ = 0, idle_cycles_ = 0;
+    const uint64_t gating_, hold_;
+    uint64_t now_ = 0, command_seq_ = 0, hold_left_ = kResetCycles;
+    unsigned pins_ = 0;
     bool pending_ = false;
 };
 

@@ -40,7 +40,7 @@ def system_spec(
     files = [*(sources.read_list() if device is None else device), *(ENGINE / name for name in _MODULES)]
     return build.BuildSpec(
         top=TOP,
-        files=(*sources.closure(TOP, files), *(() if raw else (ENGINE / "public.vlt",))),
+        files=(*sources.closure(TOP, files), ENGINE / "idle.vlt", *(() if raw else (ENGINE / "public.vlt",))),
         parameters=parameters or {},
         defines=defines or {},
         args=(

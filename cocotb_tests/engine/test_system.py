@@ -41,20 +41,35 @@ def test_protocol_offence_ends_the_simulation(tmp_path: Path) -> None:
 def test_gated_run_is_the_ungated_run(tmp_path: Path) -> None:
     """Same values at the same picoseconds, frames and markers alike, with a small part of the bus cycles."""
     runs = []
-    for gating in "01":
-        folder = tmp_path / gating
+    for gating, hold in (("0", "1"), ("1", "1"), ("1", "16")):
+        folder = tmp_path / f"{gating}-{hold}"
         folder.mkdir()
-        figures = _run("traffic", folder, BENCH_GATING=gating).figures
+        figures = _run("traffic", folder, BENCH_GATING=gating, BENCH_HOLD=hold).figures
         ring = CaptureRing(folder / "ring")
         everything = ring.frames(0, ring.frames_written), ring.markers(0, ring.markers_written)
         runs.append((json.loads((folder / "seen.json").read_text()), everything, figures))
-    (seen, (frames, markers), free), (gated_seen, (gated_frames, gated_markers), gated) = runs
+    seen, (frames, markers), free = runs[0]
     assert len(frames) > 100 and len(markers) > 40
-    assert gated_seen == seen
-    assert np.array_equal(gated_frames, frames) and np.array_equal(gated_markers, markers)
-    assert gated["sim_ps"] == free["sim_ps"]
     assert free["bus_cycles_run"] == free["sim_ps"] // 10_000
-    assert gated["bus_cycles_run"] < free["bus_cycles_run"] / 10
+    for gated_seen, (gated_frames, gated_markers), gated in runs[1:]:
+        assert gated_seen == seen
+        assert np.array_equal(gated_frames, frames) and np.array_equal(gated_markers, markers)
+        assert gated["sim_ps"] == free["sim_ps"]
+        assert gated["bus_cycles_run"] < free["bus_cycles_run"] / 10
+
+
+def test_a_device_that_forgets_the_time_it_slept_is_found_out(tmp_path: Path) -> None:
+    """The seeded fault behind the comparison above: a stand-in that ignores time_skip_i."""
+    text = DEVICE[0].read_text()
+    assert "+ time_skip_i" in text
+    broken = tmp_path / "vsnd_top.sv"
+    broken.write_text(text.replace("+ time_skip_i", "+ 0 * time_skip_i"))
+    seen = []
+    for gating in "01":
+        files = {"ENGINE_TEST_FILE": str(tmp_path / gating), "BENCH_GATING": gating, "ENGINE_TEST_ROUNDS": "5"}
+        run_system(TESTS, device=[broken], env={"COCOTB_TEST_FILTER": r"\.traffic$", **files}, timeout_s=60)
+        seen.append(json.loads((tmp_path / gating).read_text()))
+    assert seen[0] != seen[1]
 
 
 def test_replay_is_the_recorded_run(tmp_path: Path) -> None:
