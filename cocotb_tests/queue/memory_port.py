@@ -26,10 +26,10 @@ class Write:
 
 @dataclass
 class MemoryPort:
-    """Answers `rd_*`/`rsp_*` and `wr_*` of `dut` from a sparse byte store.
+    """Answers `rd_*`/`rsp_*` and `wr_*` of `dut` from a sparse byte store; a block may have only one of the two.
 
-    `error_range` (first, last address) answers reads and writes with a bus error. `offered` counts cycles in which the
-    block offered a transfer, `first_offer_after` the cycle of the first offer since `watch()`.
+    `error_range` (first, last address) answers reads and writes with a bus error. `requests` holds (address, beats) of
+    every read, `accepted` counts transfers that were begun, `open` those that have not been answered in full.
     """
 
     dut: object
@@ -37,15 +37,18 @@ class MemoryPort:
     latency: tuple[int, int] = (1, 12)
     store: dict[int, int] = field(default_factory=dict)
     writes: list[Write] = field(default_factory=list)
+    requests: list[tuple[int, int]] = field(default_factory=list)
     error_range: tuple[int, int] | None = None
     cycle: int = 0
     reads: int = 0
     beats: int = 0
     accepted: int = 0
+    open: int = 0
 
     def start(self) -> None:
         for name in ("rd_ready_i", "rsp_valid_i", "wr_ready_i", "wr_done_i", "wr_err_i"):
-            getattr(self.dut, name).value = 0
+            if hasattr(self.dut, name):
+                getattr(self.dut, name).value = 0
         cocotb.start_soon(self._run())
 
     def write(self, addr: int, data: bytes) -> None:
@@ -67,13 +70,17 @@ class MemoryPort:
         reads: deque[tuple[int, int, int]] = deque()  # due cycle, address, beats left
         writes: deque[tuple[int, int, int, int]] = deque()  # due cycle, address, data, strobes
         dut, rng = self.dut, self.rng
+        has_reads, has_writes = hasattr(dut, "rd_valid_o"), hasattr(dut, "wr_valid_o")
         while True:
             await FallingEdge(dut.clk_i)
             self.cycle += 1
-            dut.rd_ready_i.value = int(rng.random() < 0.8)
-            dut.wr_ready_i.value = int(rng.random() < 0.8)
-            dut.rsp_valid_i.value = 0
-            dut.wr_done_i.value = 0
+            self.open = len(reads) + len(writes)
+            if has_reads:
+                dut.rd_ready_i.value = int(rng.random() < 0.8)
+                dut.rsp_valid_i.value = 0
+            if has_writes:
+                dut.wr_ready_i.value = int(rng.random() < 0.8)
+                dut.wr_done_i.value = 0
             if reads and reads[0][0] <= self.cycle and rng.random() < 0.9:
                 due, addr, left = reads.popleft()
                 data = int.from_bytes(self.read(addr, 8), "little")
@@ -87,7 +94,7 @@ class MemoryPort:
                 dut.wr_done_i.value = 1
                 dut.wr_err_i.value = int(self._bad(addr))
             await ReadOnly()
-            if int(dut.rd_valid_o.value) and int(dut.rd_ready_i.value):
+            if has_reads and int(dut.rd_valid_o.value) and int(dut.rd_ready_i.value):
                 request = int(dut.rd_req_o.value)
                 addr, beats = request >> 5, request & 31
                 assert addr % 8 == 0, f"read at {addr:#x} is not on an 8-byte word"
@@ -96,8 +103,9 @@ class MemoryPort:
                 after = reads[-1][0] if reads else 0
                 reads.append((max(after, self.cycle + rng.randint(*self.latency)), addr, beats))
                 self.reads += 1
+                self.requests.append((addr, beats))
                 self.accepted += 1
-            if int(dut.wr_valid_o.value) and int(dut.wr_ready_i.value):
+            if has_writes and int(dut.wr_valid_o.value) and int(dut.wr_ready_i.value):
                 addr, beat = int(dut.wr_addr_o.value), int(dut.wr_beat_o.value)
                 data, strb = beat >> 8, beat & 0xFF
                 assert addr % 8 == 0 and strb, f"write at {addr:#x} with strobes {strb:#x}"
