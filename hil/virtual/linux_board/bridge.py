@@ -64,7 +64,6 @@ class Bridge:
                 if self.server.resets != resets:
                     resets = self.server.resets
                     await self._reset()
-                    self._follow()
                 if access is not None:
                     await self._advance(self._late_ns())
                     await self._carry_out(access)

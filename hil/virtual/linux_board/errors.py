@@ -46,3 +46,7 @@ class BootFailed(BoardError):
 
 class Disconnected(BoardError):
     """The other side of the vfio-user socket has gone."""
+
+
+class SimulationFailed(BoardError):
+    """The simulation behind the register window did not start, or ended by itself."""

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An unmodified Linux kernel plays through the simulated RTL, bit-exact at the I2S pins."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hil.test_linux_board import FRAMES, noise, wav
+from hil.virtual.linux_board import packages, qemu
+from hil.virtual.linux_board.errors import BoardUnavailable, CacheFull, SimulationFailed
+from hil.virtual.linux_board.rtl_simulation import RtlSimulation
+from virtone.bench.console import Console
+from virtone.bench.transport import SerialLine
+
+pytestmark = pytest.mark.timeout(600)  # the first run builds the simulation
+BEHIND_LIMIT_NS = 5e6  # half a buffer of the shortest one played here would be 2e6; other jobs share the machine
+
+
+class LinuxOnRtl:
+    def __init__(self, rtl: RtlSimulation, console: Console) -> None:
+        self.rtl, self.console = rtl, console
+
+    def run(self, command: str) -> str:
+        text = "\n".join(self.console.run(command, timeout_s=120))
+        qemu.raise_on_panic(text)
+        return text
+
+    def heard(self, first: int) -> np.ndarray:
+        """Frames on the wire since ring position `first`, from the first one that is not silent to the last."""
+        ring = self.rtl.ring()
+        frames = ring.frames(first, ring.frames_written - first)
+        slots = np.stack([frames["left"], frames["right"]], axis=1)
+        sound = np.flatnonzero((slots != 0).any(axis=1))
+        return slots[sound[0] : sound[-1] + 1] if len(sound) else slots[:0]
+
+
+@pytest.fixture(scope="module")
+def linux() -> Iterator[LinuxOnRtl]:
+    try:
+        parts = packages.obtain()
+    except (BoardUnavailable, CacheFull) as error:
+        pytest.skip(f"no Linux board on this machine: {error}")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        RtlSimulation(Path(folder)) as rtl,
+        qemu.Board(
+            parts,
+            dilation=rtl.dilation,
+            memory_file=rtl.memory,
+            memory_mb=rtl.memory_mb,
+            socket=rtl.socket,
+            files={"root/noise.wav": wav(noise())},
+        ) as board,
+    ):
+        console = Console(SerialLine(board.start()), timeout_s=60)
+        console.reach_prompt()
+        print(f"{rtl.simulated_ms_per_s:.0f} simulated ms per second at rest, N = {rtl.dilation:g}")
+        yield LinuxOnRtl(rtl, console)
+
+
+@pytest.mark.parametrize(("period", "buffer"), [(0, 0), (480, 1920), (48, 192)])
+def test_plays_bit_exact(linux: LinuxOnRtl, period: int, buffer: int) -> None:
+    first = linux.rtl.ring().frames_written
+    linux.rtl.pace()
+    shape = f"--period-size={period} --buffer-size={buffer}" if period else ""
+    said = linux.run(f"aplay -v -D hw:0,0 {shape} noise.wav; echo status $?")
+    pace = linux.rtl.pace()
+    print(pace)
+    assert "status 0" in said and "underrun" not in said
+    if period:
+        assert int(re.search(r"period_size\s*:\s*(\d+)", said)[1]) == period
+    heard = linux.heard(first)
+    assert pace.kept(BEHIND_LIMIT_NS), f"the simulation could not keep up: {pace}"
+    assert not (heard & 0xFFFF).any()
+    assert len(heard) == FRAMES and np.array_equal(heard >> 16, noise())
+
+
+def test_probe_page(linux: LinuxOnRtl) -> None:
+    markers = linux.rtl.ring().markers_written
+    assert linux.run("devmem 0x10001000") == "0x504E5456"
+    assert linux.run("devmem 0x10001004") == "0x00000001"
+    linux.run("devmem 0x10001020 32 5")
+    assert linux.rtl.ring().markers_written > markers
+
+
+def test_driver_comes_and_goes(linux: LinuxOnRtl) -> None:
+    for _ in range(3):
+        linux.run("rmmod virtio_snd; insmod /modules/virtio_snd.ko")
+    assert "virtio-snd" in linux.run("cat /proc/asound/cards")
+    assert linux.run("dmesg | grep -iE 'warn|bug:|oops|nobody cared|call trace' ; true") == ""
+
+
+def test_simulation_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_READ_LATENCY", "none")
+    with tempfile.TemporaryDirectory() as folder, pytest.raises(SimulationFailed, match="BENCH_READ_LATENCY"):
+        RtlSimulation(Path(folder))
