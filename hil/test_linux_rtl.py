@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 from collections.abc import Iterator
@@ -40,28 +41,29 @@ class LinuxOnRtl:
         return slots[sound[0] : sound[-1] + 1] if len(sound) else slots[:0]
 
 
-@pytest.fixture(scope="module")
-def linux() -> Iterator[LinuxOnRtl]:
+@contextlib.contextmanager
+def linux_on_rtl(dilation: float | None = None) -> Iterator[LinuxOnRtl]:
     try:
         parts = packages.obtain()
     except (BoardUnavailable, CacheFull) as error:
         pytest.skip(f"no Linux board on this machine: {error}")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        RtlSimulation(Path(folder)) as rtl,
-        qemu.Board(
-            parts,
-            dilation=rtl.dilation,
-            memory_file=rtl.memory,
-            memory_mb=rtl.memory_mb,
-            socket=rtl.socket,
-            files={"root/noise.wav": wav(noise())},
-        ) as board,
-    ):
-        console = Console(SerialLine(board.start()), timeout_s=60)
-        console.reach_prompt()
-        print(f"{rtl.simulated_ms_per_s:.0f} simulated ms per second at rest, N = {rtl.dilation:g}")
-        yield LinuxOnRtl(rtl, console)
+    with tempfile.TemporaryDirectory() as folder, RtlSimulation(Path(folder), dilation) as rtl:
+        memory = {"memory_file": rtl.memory, "memory_mb": rtl.memory_mb}
+        sound = {"root/noise.wav": wav(noise())}
+        with qemu.Board(parts, dilation=rtl.dilation, socket=rtl.socket, files=sound, **memory) as board:
+            console = Console(SerialLine(board.start()), timeout_s=60)
+            console.reach_prompt()
+            print(f"{rtl.simulated_ms_per_s:.0f} simulated ms per second at rest, N = {rtl.dilation:g}")
+            yield LinuxOnRtl(rtl, console)
+        report = rtl.report()
+        print(report)
+        assert report["bus_errors"] == 0 and report["accesses"] > 0
+
+
+@pytest.fixture(scope="module")
+def linux() -> Iterator[LinuxOnRtl]:
+    with linux_on_rtl() as one:
+        yield one
 
 
 @pytest.mark.parametrize(("period", "buffer"), [(0, 0), (480, 1920), (48, 192)])
@@ -94,6 +96,15 @@ def test_driver_comes_and_goes(linux: LinuxOnRtl) -> None:
         linux.run("rmmod virtio_snd; insmod /modules/virtio_snd.ko")
     assert "virtio-snd" in linux.run("cat /proc/asound/cards")
     assert linux.run("dmesg | grep -iE 'warn|bug:|oops|nobody cared|call trace' ; true") == ""
+
+
+def test_a_simulation_that_is_too_slow_says_so() -> None:
+    with linux_on_rtl(dilation=1) as linux:
+        linux.rtl.pace()
+        linux.run("aplay -D hw:0,0 noise.wav")
+        pace = linux.rtl.pace()
+        print(pace)
+        assert not pace.kept(BEHIND_LIMIT_NS)
 
 
 def test_simulation_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,17 +5,16 @@
         board = Board(parts, dilation=rtl.dilation, memory_file=rtl.memory, socket=rtl.socket)
 
 Promise: the constructor returns when the simulation listens, or raises `SimulationFailed` with what it said. The child ends when the
-board's QEMU has gone, at `close`, and with this process. Guest memory is a file of tmpfs that the simulation makes and QEMU maps.
+board's QEMU has gone, at `close`, and with this process. Guest memory is the simulation's own (a memfd); QEMU maps it by its path below /proc.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from cocotb_tests.engine import process
 from cocotb_tests.engine.capture_ring import CaptureRing
@@ -39,27 +38,19 @@ class RtlSimulation:
         self.folder, self.capture = folder, folder / "capture"
         for name in ("vfio.sock", "control.sock", "ready.json", "report.json"):
             (folder / name).unlink(missing_ok=True)
-        shm = Path("/dev/shm")
-        descriptor, name = tempfile.mkstemp(prefix="virtone-ram-", dir=shm if shm.is_dir() else folder)
-        os.close(descriptor)
-        self.memory, self.memory_mb, self.socket = Path(name), memory_mb, folder / "vfio.sock"
+        self.memory_mb, self.socket = memory_mb, folder / "vfio.sock"
         self._asker: Asker | None = None
-        try:
-            self.child = start_system(
-                str(_WORLD),
-                folder=folder,
-                env={
-                    "BOARD_FOLDER": str(folder),
-                    "BOARD_DILATION": "" if dilation is None else str(dilation),
-                    "BENCH_MEMORY": name,
-                    "BENCH_MEMORY_BASE": str(MEMORY_BASE),
-                    "BENCH_MEMORY_SIZE": str(memory_mb << 20),
-                    "BENCH_CAPTURE": str(self.capture),
-                },
-            )
-        except BaseException:
-            self.memory.unlink(missing_ok=True)
-            raise
+        self.child = start_system(
+            str(_WORLD),
+            folder=folder,
+            env={
+                "BOARD_FOLDER": str(folder),
+                "BOARD_DILATION": "" if dilation is None else str(dilation),
+                "BENCH_MEMORY_BASE": str(MEMORY_BASE),
+                "BENCH_MEMORY_SIZE": str(memory_mb << 20),
+                "BENCH_CAPTURE": str(self.capture),
+            },
+        )
         try:
             ready = self._wait_ready()
         except BaseException:
@@ -67,6 +58,7 @@ class RtlSimulation:
             raise
         self.dilation: float = ready["dilation"]
         self.simulated_ms_per_s: float = ready["simulated_ms_per_s"]
+        self.memory = Path(ready["memory"])
 
     def pace(self) -> PaceReport:
         """How the pace was since the last call. Disconnected when the simulation has gone."""
@@ -101,7 +93,6 @@ class RtlSimulation:
             self._asker = None
         if self.child.poll() is None:
             process.kill_group(self.child)
-        self.memory.unlink(missing_ok=True)
 
     def __enter__(self) -> RtlSimulation:
         return self
@@ -109,7 +100,7 @@ class RtlSimulation:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _wait_ready(self) -> dict[str, float]:
+    def _wait_ready(self) -> dict[str, Any]:
         deadline = time.monotonic() + _START_LIMIT_S
         file = self.folder / "ready.json"
         while not file.exists():
@@ -119,7 +110,7 @@ class RtlSimulation:
                     f"the simulation was not ready after {_START_LIMIT_S:.0f} s; it said: {self._said()}"
                 )
             time.sleep(0.02)
-        ready: dict[str, float] = json.loads(file.read_text())
+        ready: dict[str, Any] = json.loads(file.read_text())
         return ready
 
     def _said(self) -> str:

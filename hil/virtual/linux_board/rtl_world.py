@@ -2,7 +2,7 @@
 """The simulated RTL behind the Linux board's register window (the cocotb side; `rtl_simulation` starts it).
 
 Environment: BOARD_FOLDER (sockets `vfio.sock` and `control.sock`, and `ready.json`, `report.json`), BOARD_DILATION (a number, or
-empty: chosen from the speed measured here), BENCH_MEMORY (the guest's memory, a file).
+empty: chosen from the speed measured here). BENCH_MEMORY is set by the simulation: where the guest's memory can be mapped.
 """
 
 from __future__ import annotations
@@ -47,7 +47,10 @@ async def serve_linux(dut: Any) -> None:
     server, control = Server(folder / "vfio.sock"), Control(folder / "control.sock", pacer)
     page = port.page
     bridge = Bridge(server, port, lambda: bool(page.irq), pacer, reset=port.reset, register_errors=(RegisterError,))
-    _write(folder / "ready.json", {"dilation": dilation, "simulated_ms_per_s": measured})
+    _write(
+        folder / "ready.json",
+        {"dilation": dilation, "simulated_ms_per_s": measured, "memory": os.environ["BENCH_MEMORY"]},
+    )
     try:
         await bridge.run(control.serve, wake=control.sockets)
     finally:
