@@ -14,13 +14,13 @@ the guest saw is compared event by event (`witness.same`).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from cocotb_tests.bfm.port import RtlPort
-from cocotb_tests.system.witness import Witness, WitnessPort, same
+from cocotb_tests.system.witness import Witness, WitnessPort, name_of, same
 from virtone.model.device import SoundDevice
 from virtone.model.device_port import DevicePort
 from virtone.model.driver import LINUX_FEATURES, SoundDriver
@@ -44,6 +44,7 @@ class World:
         self.witness = witness
         self.port = WitnessPort(port, witness)
         self.driver = SoundDriver(self.port, policy, features, queue_size, known_rates=ALL_RATES, **options)
+        self.set_delay: Callable[[int], None] = lambda rate: None  # the oracle's converter delay is a time
         self._rng = np.random.default_rng(1)
 
     async def probe(self) -> None:
@@ -63,6 +64,7 @@ class World:
         if not self.driver.substreams:
             await self.probe()
         pcm = self.driver.pcm()
+        self.set_delay(rate)
         await pcm.open()
         await pcm.hw_params(format=format, channels=channels, rate=rate, period_size=period_size, periods=periods)
         if prepare:
@@ -84,6 +86,20 @@ class World:
         while len(self.witness.tx) < target:
             await self.port.sleep_ns(2000)
         await self.sleep_ms(then_ms)
+
+    async def set_params(self, period: int = 48, periods: int = 4, features: Sequence[str] = (), **changes: int) -> str:
+        """SET_PARAMS by hand, sizes in frames of S16 stereo; returns the name of the answer."""
+        values: dict[str, Any] = dict(
+            buffer_bytes=period * periods * 4, period_bytes=period * 4, features=snd.PCM_FEATURES.mask(features),
+            channels=2, format=snd.VIRTIO_SND_PCM_FMT_S16, rate=snd.VIRTIO_SND_PCM_RATE_48000,
+        )  # fmt: skip
+        values.update(changes)
+        hdr = {"hdr": snd.VIRTIO_SND_R_PCM_SET_PARAMS, "stream_id": 0}
+        return name_of(snd.virtio_snd_hdr.unpack(await self.control(snd.virtio_snd_pcm_set_params.pack(hdr=hdr, **values))).code)
+
+    async def command(self, name: str) -> str:
+        """A PCM command by its name (`START`); returns the name of the answer."""
+        return name_of(await self.pcm_command(int(snd.REQUESTS[f"PCM_{name}"])))
 
     def note(self, *what: Any) -> None:
         self.witness.note(*what)
@@ -130,11 +146,16 @@ async def on_rtl(dut: Any, scenario: Scenario, policy: str = "ack", features: in
 
 def on_model(scenario: Scenario, policy: str = "ack", features: int = LINUX_FEATURES, queue_size: int = 64,
              rate: int = 48000, **options: Any) -> Witness:  # fmt: skip
-    """Run the scenario on the oracle. `rate` only converts the delay to time."""
+    """Run the scenario on the oracle. `rate` (until a stream is opened) only converts the delay to time."""
     timeline, memory, witness = Timeline(), Memory(_FULL_MEMORY), Witness()
-    delay = DELAY_16THS[0 if rate <= 48000 else 1] / 16
-    device = SoundDevice(timeline, memory, converter_delay_ns=delay / rate * 1e9)
+    device = SoundDevice(timeline, memory)
     world = World(DevicePort(device), witness, policy, features, queue_size, **options)
+
+    def set_delay(rate: int) -> None:
+        device.converter_delay_ns = DELAY_16THS[0 if rate <= 48000 else 1] / 16 / rate * 1e9
+
+    world.set_delay = set_delay
+    set_delay(rate)
 
     async def run() -> None:
         await scenario(world)

@@ -88,7 +88,8 @@ module control
     .Words(VIRTIO_SND_PCM_SET_PARAMS_SIZE / 4)
   ) i_reader (
     .clk_i, .rst_ni,
-    .start_i   (read_again || clear_i || queue_clear_i),
+    // A command that is flushing keeps its words: it takes effect when the flush has ended.
+    .start_i   (read_again || clear_i || (queue_clear_i && state_q != Flush)),
     .read_i    (state_q == Read && !clear_i && !queue_clear_i),
     .msg_valid_i,
     .msg_byte_i(msg_data_i[7:0]),

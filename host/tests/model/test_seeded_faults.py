@@ -225,13 +225,13 @@ def test_device_that_uses_a_chain_twice(world, frames_of, monkeypatch):
 def test_device_that_writes_more_than_there_is_room_for(world, frames_of, monkeypatch):
     from virtone.model.device_chain import Chain
 
-    finish = Chain.finish
+    write = Chain.write
 
-    def boast(self):
-        finish(self)
+    def boast(self, data):
+        write(self, data)
         self.written += b"\0"
 
-    monkeypatch.setattr(Chain, "finish", boast)
+    monkeypatch.setattr(Chain, "write", boast)
     with pytest.raises(RingViolation, match="it has room for"):
         run_and_check(world, frames_of(PERIOD * MESSAGES, 4))
 

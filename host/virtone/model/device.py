@@ -174,7 +174,7 @@ class SoundDevice(Registers):
                     self._event_chain = self.eventq.take()
                     if self._event_chain is None:
                         return
-                    self._event_chain.at_end()  # its first descriptor is looked at as soon as it is there
+                    self._event_chain.look()  # its first descriptor is looked at as soon as it is there
                 if self._xrun_event is None:
                     return
                 event = snd.virtio_snd_event.pack(hdr=snd.VIRTIO_SND_EVT_PCM_XRUN, data=self._xrun_event)

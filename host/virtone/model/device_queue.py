@@ -146,7 +146,6 @@ class DeviceQueue:
         with self.guard():
             memory = self._device.memory
             chain.write(response)
-            chain.finish()
             element = ring.vring_used_elem.pack(id=chain.head, len=len(chain.written))
             memory.write(self.device + ring.used_elem_offset(self.size, self.used_idx), element)
             old, self.used_idx = self.used_idx, (self.used_idx + 1) & 0xFFFF

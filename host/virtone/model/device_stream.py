@@ -157,7 +157,7 @@ class OutputStream:
 
     def fetch(self) -> None:
         """Fill the prefetch window."""
-        if self.params is None or self.hungry:
+        if self.params is None or self.hungry or not self._device.txq.live:
             return
         for message in self._messages:
             if not self._fetch_message(message, self.params):
