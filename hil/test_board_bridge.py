@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+import select
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from hil.test_vfio_user import Client, consumed
 from hil.virtual.linux_board import intx
 from hil.virtual.linux_board import vfio_user as vu
 from hil.virtual.linux_board.bridge import QUANTUM_NS, Bridge
+from hil.virtual.linux_board.control import Asker, Control
+from hil.virtual.linux_board.errors import Disconnected
 from hil.virtual.linux_board.model_world import ModelPort
 from hil.virtual.linux_board.time import Pacer
 from virtone.model.device import SoundDevice
@@ -159,3 +164,34 @@ def test_an_access_nothing_answers_gives_all_ones(world: World, monkeypatch: pyt
 def test_ends_when_the_virtual_machine_has_gone(world: World) -> None:
     world.client.socket.close()
     world.timeline.run(world.bridge.run())
+
+
+def test_questions_to_a_running_bridge() -> None:
+    wall = [0.0]
+    pacer = Pacer(N, clock=lambda: wall[0])
+    with tempfile.TemporaryDirectory() as folder:
+        control = Control(Path(folder) / "c", pacer)
+        pacer.ahead_s(0)
+        wall[0] = 0.004
+        pacer.ahead_s(0)
+        answers: list[object] = []
+
+        def ask() -> None:
+            asker = Asker(Path(folder) / "c")
+            answers.extend([asker.pace(), asker.pace(), asker._ask("the way")])
+            asker.end()
+            asker.close()
+
+        owner = threading.Thread(target=ask)
+        owner.start()
+        deadline = time.monotonic() + 10
+        while not control.serve() and time.monotonic() < deadline:
+            select.select(control.sockets, [], [], 0.1)
+        owner.join(10)
+        first, second, wrong = answers
+        assert first.worst_behind_ns == pytest.approx(1e6) and first.dilation == N
+        assert second.worst_behind_ns == pytest.approx(1e6), "still behind"
+        assert wrong == {"error": "'the way' is nothing that can be asked; right is pace or end"}
+        control.close()
+        with pytest.raises(Disconnected):
+            Asker(Path(folder) / "c")

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 
 from hil.test_linux_board import FRAMES, noise, wav
 from hil.virtual.linux_board import packages, qemu
-from hil.virtual.linux_board.errors import BoardUnavailable, CacheFull, SimulationFailed
+from hil.virtual.linux_board.errors import BoardUnavailable, CacheFull, Disconnected, SimulationFailed
 from hil.virtual.linux_board.rtl_simulation import RtlSimulation
 from virtone.bench.console import Console
 from virtone.bench.transport import SerialLine
@@ -42,7 +45,7 @@ class LinuxOnRtl:
 
 
 @contextlib.contextmanager
-def linux_on_rtl(dilation: float | None = None) -> Iterator[LinuxOnRtl]:
+def linux_on_rtl(dilation: float | None = None, expect_report: bool = True) -> Iterator[LinuxOnRtl]:
     try:
         parts = packages.obtain()
     except (BoardUnavailable, CacheFull) as error:
@@ -55,9 +58,10 @@ def linux_on_rtl(dilation: float | None = None) -> Iterator[LinuxOnRtl]:
             console.reach_prompt()
             print(f"{rtl.simulated_ms_per_s:.0f} simulated ms per second at rest, N = {rtl.dilation:g}")
             yield LinuxOnRtl(rtl, console)
-        report = rtl.report()
-        print(report)
-        assert report["bus_errors"] == 0 and report["accesses"] > 0
+        if expect_report:
+            report = rtl.report()
+            print(report)
+            assert report["bus_errors"] == 0 and report["accesses"] > 0
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +100,35 @@ def test_driver_comes_and_goes(linux: LinuxOnRtl) -> None:
         linux.run("rmmod virtio_snd; insmod /modules/virtio_snd.ko")
     assert "virtio-snd" in linux.run("cat /proc/asound/cards")
     assert linux.run("dmesg | grep -iE 'warn|bug:|oops|nobody cared|call trace' ; true") == ""
+
+
+def test_guest_reboots_while_playing(linux: LinuxOnRtl) -> None:
+    """The device is reset with the board; nothing of the old life is heard after it, and the new one plays."""
+    linux.run("aplay -q -D hw:0,0 noise.wav & usleep 50000")
+    linux.console.line.write(b"reboot -f\n")
+    seen = ""
+    deadline = time.monotonic() + 60
+    while "virtone: kernel" not in seen and time.monotonic() < deadline:
+        seen += linux.console.line.read(0.2).decode("utf-8", "replace")
+    assert "cards: 1" in seen and "error:" not in seen
+    linux.console.reach_prompt(60)
+    first = linux.rtl.ring().frames_written
+    assert "status 0" in linux.run("aplay -D hw:0,0 noise.wav; echo status $?")
+    assert np.array_equal(linux.heard(first) >> 16, noise())
+
+
+def test_simulation_killed() -> None:
+    """Board and simulation both say so, by name, and nothing is left."""
+    with linux_on_rtl(expect_report=False) as linux:
+        os.killpg(linux.rtl.child.pid, signal.SIGKILL)
+        with pytest.raises(Disconnected):
+            linux.rtl.pace()
+            linux.rtl.pace()
+        linux.rtl.child.wait(10)
+        with pytest.raises(SimulationFailed, match="ended by itself"):
+            linux.rtl.check()
+        with pytest.raises(SimulationFailed, match="left no report"):
+            linux.rtl.report()
 
 
 def test_a_simulation_that_is_too_slow_says_so() -> None:
