@@ -14,7 +14,7 @@ from cocotb_tests.queue.block_bench import BlockBench, begin
 from cocotb_tests.queue.channel_bench import EVENT_IDX
 from cocotb_tests.queue.guest_ring import GuestRing
 
-ALIGNED, ODD_WORD = 0x1_0000_6FF8, 0x1_0000_6FF4  # of the used ring: an element within one 8-byte word, and across two
+WITHIN, ACROSS = 0x1_0000_6FF4, 0x1_0000_6FF8  # of the used ring: an element within one 8-byte word, and across two
 
 
 class Watch:
@@ -76,7 +76,7 @@ async def put(block: BlockBench, watch: Watch, head: int, length: int) -> bool:
 async def element_before_index_before_interrupt(dut: Any) -> None:
     """Every size and alignment, wrapped around: the right element in the right slot, each step acknowledged before the next."""
     block, watch = await start(dut)
-    for size, device in ((1, ALIGNED), (8, ALIGNED), (8, ODD_WORD), (1024, ODD_WORD)):
+    for size, device in ((1, WITHIN), (8, WITHIN), (8, ACROSS), (1024, ACROSS)):
         ring = await new_ring(block, watch, size=size, device=device, features=0)
         for count in range(1, 20):
             head, length = block.rng.randrange(size), block.rng.getrandbits(32)
@@ -98,7 +98,7 @@ async def element_before_index_before_interrupt(dut: Any) -> None:
 async def one_step_after_the_other(dut: Any) -> None:
     """With memory that answers late: no write or read is offered while the one before is not acknowledged."""
     block, watch = await start(dut)
-    await new_ring(block, watch, size=8, device=ODD_WORD, features=0)
+    await new_ring(block, watch, size=8, device=ACROSS, features=0)
     block.memory.latency = (30, 60)
     offers = []
 
@@ -120,13 +120,13 @@ async def one_step_after_the_other(dut: Any) -> None:
 async def interrupt_as_the_driver_asked(dut: Any) -> None:
     """EVENT_IDX: exactly when used_event names the element just written. Without: unless avail.flags has NO_INTERRUPT."""
     block, watch = await start(dut)
-    ring = await new_ring(block, watch, size=8, device=ALIGNED, features=EVENT_IDX)
+    ring = await new_ring(block, watch, size=8, device=WITHIN, features=EVENT_IDX)
     for count in range(60):
         event = (count + block.rng.choice([0, 0, -1, 1, 7, 0x8000])) & 0xFFFF
         ring.set_used_event(event)
         block.memory.write16(ring.driver, block.rng.getrandbits(16))  # avail.flags says nothing here
         assert await put(block, watch, 0, 0) == (event == count), f"used_event {event}, element {count}"
-    ring = await new_ring(block, watch, size=8, device=ALIGNED, features=0)
+    ring = await new_ring(block, watch, size=8, device=WITHIN, features=0)
     for _ in range(30):
         flags = block.rng.getrandbits(16)
         ring.set_used_event(block.rng.getrandbits(16))
@@ -138,7 +138,7 @@ async def interrupt_as_the_driver_asked(dut: Any) -> None:
 async def index_wraps_at_16_bits(dut: Any) -> None:
     """Started near 65535, where 65,536 chains would lead to."""
     block, watch = await start(dut)
-    ring = await new_ring(block, watch, size=8, device=ALIGNED, features=EVENT_IDX)
+    ring = await new_ring(block, watch, size=8, device=WITHIN, features=EVENT_IDX)
     dut.idx_q.value = 0xFFFE
     for used in (0xFFFF, 0, 1):
         ring.set_used_event((used - 1) & 0xFFFF)
@@ -151,7 +151,7 @@ async def bus_errors_and_clear(dut: Any) -> None:
     """An error on element, index or the driver's wish is a fault; an index that was refused is not published."""
     block, watch = await start(dut)
     for name in ("element", "index", "event"):
-        ring = await new_ring(block, watch, size=8, device=ALIGNED, features=EVENT_IDX)
+        ring = await new_ring(block, watch, size=8, device=WITHIN, features=EVENT_IDX)
         addr = {"element": ring.device + 4, "index": ring.device + 2, "event": ring.driver + 4 + 16}[name]
         block.memory.error_range = (addr & ~7, addr | 7)
         published, faults = len(watch.published), block.faults
@@ -164,7 +164,7 @@ async def bus_errors_and_clear(dut: Any) -> None:
     for pause in range(0, 40):
         await block.pulse("start_i", head_i=1, len_i=1)
         await block.cycles(pause)
-        ring = await new_ring(block, watch, size=8, device=ODD_WORD, features=0)
+        ring = await new_ring(block, watch, size=8, device=ACROSS, features=0)
         await put(block, watch, 5, 6)
         assert ring.used_idx == 1 and struct.unpack("<II", block.memory.read(ring.device + 4, 8)) == (5, 6)
         await put(block, watch, 5, 6)
