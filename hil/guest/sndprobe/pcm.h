@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// One playback stream of the kernel, by its ioctls (sound/asound.h): exact parameters, positions, writing.
+//
+// Promise: the stream has the period and the buffer asked for, or the program ends and names what the driver allows. Nothing waits
+// longer than `limit_ns`; a device that stops completing is named. Positions count frames since the stream was prepared.
+// User's duty: `pcm_open`, `pcm_set`, then `pcm_start` once frames are written; after PCM_XRUN `pcm_prepare`.
+#ifndef PCM_H
+#define PCM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct stream {
+    long rate, channels, period, periods;
+    const char *format, *policy, *access;
+};
+
+struct pcm {
+    int descriptor;
+    struct stream stream;
+    int64_t buffer, frame_bytes;
+    uint64_t boundary;
+    uint8_t *area;        // the mapped buffer, with access mmap
+    int64_t written;      // appl_ptr
+    int64_t played;       // hw_ptr as last seen
+    int64_t updated_ns;   // when hw_ptr moved to `played`, CLOCK_MONOTONIC; 0: it has not moved yet
+    int64_t limit_ns;     // longest wait for room
+};
+
+enum pcm_result { PCM_OK, PCM_XRUN };
+
+struct pcm_status {
+    int64_t now_ns, appl_ptr, hw_ptr, delay, since_update_ns;
+    const char *state;
+};
+
+void pcm_open(struct pcm *pcm, long card, long device);
+void pcm_set(struct pcm *pcm, const struct stream *stream);  // ends with the stream prepared
+void pcm_prepare(struct pcm *pcm);
+void pcm_start(struct pcm *pcm);
+void pcm_close(struct pcm *pcm);  // drops what is queued
+
+int64_t pcm_room(const struct pcm *pcm);              // frames that can be written, by `played`
+enum pcm_result pcm_look(struct pcm *pcm);            // positions as they stand, without asking the driver for news
+enum pcm_result pcm_wait(struct pcm *pcm);            // until there is room for a period
+enum pcm_result pcm_write(struct pcm *pcm, const void *frames, int64_t count);  // waits as often as needed
+void pcm_status(struct pcm *pcm, struct pcm_status *status);  // what an application is told now (snd_pcm_delay and the rest)
+
+int64_t now_ns(void);                  // CLOCK_MONOTONIC
+void sleep_until(int64_t deadline_ns); // refuses when interrupted
+
+#endif

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "playback.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "report.h"
+#include "stimulus.h"
+
+enum { MOST_WAKEUPS = 1 << 20, PRIORITY = 10 };
+
+struct wakeup {
+    struct pcm_status status;
+    int64_t xruns;
+    bool xrun;  // an underrun was found, not room
+};
+
+void playback_defaults(struct playback *p)
+{
+    *p = (struct playback){
+        .stream = {.rate = 48000, .format = "S16", .channels = 2, .period = 480, .periods = 4, .policy = "ack", .access = "rw"},
+        .where = "auto",
+        .marker = "application",
+        .scheduler = "fifo",
+        .pcm = {.descriptor = -1},
+    };
+}
+
+static void note(struct playback *p, bool xrun)
+{
+    if (!p->wakeups && !xrun)
+        return;
+    if (p->seen == p->room && p->room < MOST_WAKEUPS) {
+        int64_t room = p->room ? 2 * p->room : 1024;
+        struct wakeup *table = realloc(p->table, (size_t)room * sizeof *table);
+        if (!table)
+            return;
+        p->table = table;
+        p->room = room;
+    }
+    if (p->seen == p->room)
+        return;
+    struct wakeup *wakeup = &p->table[p->seen++];
+    *wakeup = (struct wakeup){.xruns = p->xruns, .xrun = xrun};
+    pcm_status(&p->pcm, &wakeup->status);
+}
+
+static void print_table(const struct playback *p)
+{
+    for (int64_t i = 0; i < p->seen; i++) {
+        const struct wakeup *w = &p->table[i];
+        json_open(NULL);
+        json_whole(w->xrun ? "xrun" : "wakeup", w->xrun ? w->xruns : i);
+        json_whole("time_ns", w->status.now_ns);
+        json_whole("appl_ptr", w->status.appl_ptr);
+        json_whole("hw_ptr", w->status.hw_ptr);
+        json_whole("delay", w->status.delay);
+        json_whole("since_update_ns", w->status.since_update_ns);
+        json_text("state", w->status.state);
+        json_whole("xruns", w->xruns);
+        json_close();
+    }
+}
+
+void playback_counts(void *job)
+{
+    struct playback *p = job;
+    json_whole("frames_written", p->frames_written);
+    json_whole("xruns", p->xruns);
+    probe_counters(&p->probe);
+    json_whole("period", p->stream.period);
+    json_whole("buffer", p->stream.period * p->stream.periods);
+    json_text("access", p->stream.access);
+    json_text("scheduler", p->scheduler);
+    if (p->counts)
+        p->counts(p->job);
+}
+
+static void settle(void *job, enum status status)
+{
+    struct playback *p = job;
+    (void)status;
+    probe_count(&p->probe);
+    probe_select(&p->probe, "off");
+    playback_close(p);
+    print_table(p);
+    if (p->settle)
+        p->settle(p->job);
+    probe_log(&p->probe, 0);
+}
+
+// A player that waits for the processor is no measure of the device. Where it is not allowed, `scheduler` says so.
+static void raise_priority(struct playback *p)
+{
+    struct sched_param parameter = {.sched_priority = PRIORITY};
+    if (!strcmp(p->scheduler, "fifo") && sched_setscheduler(0, SCHED_FIFO, &parameter) < 0)
+        p->scheduler = "other";
+    mlockall(MCL_CURRENT | MCL_FUTURE);
+}
+
+void playback_begin(struct playback *p)
+{
+    card_read(&p->card, p->card_number, p->device);
+    if (!strcmp(p->card.driver, "virtio_snd") && strcmp(p->stream.policy, card_policy()))
+        refuse(STATUS_REFUSED, "--policy is %s; this kernel's driver does %s", p->stream.policy, card_policy());
+    if (!strcmp(p->where, "none") && strcmp(p->marker, "application") && strcmp(p->marker, "off"))
+        refuse(STATUS_USAGE, "--marker %s needs the probe page; without --probe none it is looked for", p->marker);
+    int64_t bytes = (int64_t)p->stream.period * p->stream.channels * sample_bytes(p->stream.format);
+    p->silence = calloc(1, (size_t)bytes);
+    if (!p->silence)
+        refuse(STATUS_REFUSED, "no memory for a period of %ld frames", p->stream.period);
+    probe_open(&p->probe, p->where, &p->card);
+    raise_priority(p);
+    on_ending((struct ending){settle, playback_counts, p});
+}
+
+void playback_open(struct playback *p)
+{
+    p->started = false;
+    pcm_open(&p->pcm, p->card_number, p->device);
+    pcm_set(&p->pcm, &p->stream);
+}
+
+void playback_close(struct playback *p)
+{
+    pcm_close(&p->pcm);
+}
+
+void playback_start(struct playback *p)
+{
+    if (!p->started)
+        pcm_start(&p->pcm);
+    p->started = true;
+}
+
+static enum pcm_result write_period(struct playback *p, const uint8_t *frames)
+{
+    if (pcm_wait(&p->pcm) == PCM_XRUN)
+        return PCM_XRUN;
+    note(p, false);
+    if (pcm_write(&p->pcm, frames, p->stream.period) == PCM_XRUN)
+        return PCM_XRUN;
+    if (!p->held && pcm_room(&p->pcm) < p->stream.period)
+        playback_start(p);
+    return PCM_OK;
+}
+
+void playback_write(struct playback *p, const uint8_t *frames, int64_t periods)
+{
+    for (int64_t i = 0; i < (frames ? periods : 1); i++) {
+        const uint8_t *period = frames ? frames + i * p->stream.period * p->pcm.frame_bytes : p->silence;
+        while (write_period(p, period) == PCM_XRUN) {
+            p->xruns++;
+            note(p, true);
+            if (!p->keep_going)
+                refuse(STATUS_XRUN, "underrun at frame %lld of the stream: the application or the device was late",
+                       (long long)p->pcm.written);
+            pcm_prepare(&p->pcm);
+            p->started = false;
+        }
+        p->frames_written += p->stream.period;
+    }
+}
