@@ -45,7 +45,18 @@ def copy_of_rtl(folder: Path, patch: Path | None) -> Path:
 def run(bench: str, tests: str, rtl: Path, log: Path) -> tuple[int, str]:
     """Status and output of the bench on another RTL."""
     status = process.run_bounded(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", str(REPO_ROOT / bench)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            str(REPO_ROOT / bench),
+        ],
         cwd=REPO_ROOT,
         env={**os.environ, "VIRTONE_RTL_ROOT": str(rtl), "COCOTB_TEST_FILTER": tests},
         log=log,

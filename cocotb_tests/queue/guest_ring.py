@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class GuestRing:
         """`length` bytes cut at random places into at most `parts` buffers."""
         cuts = sorted(self.rng.sample(range(1, length), min(parts - 1, length - 1))) if length > 1 else []
         edges = [0, *cuts, length]
-        sizes = [b - a for a, b in zip(edges, edges[1:], strict=False)]
+        sizes = [b - a for a, b in itertools.pairwise(edges)]
         return [Buffer(self.allocate(size), size, write) for size in sizes if size]
 
     def descriptor(self, table: int, index: int, addr: int, length: int, flags: int, following: int) -> None:

@@ -60,7 +60,7 @@ async def traffic(bench, chains: int) -> None:
         before, irqs = consumer.done, consumer.irqs
         memory.writes.clear()
         consumer.replies.append((message.chain, response))
-        await bench.until(lambda: consumer.done > before, "reply")
+        await bench.until(lambda seen=before: consumer.done > seen, "reply")
         finished += 1
         expected_irqs = irqs + wants
         assert consumer.irqs == expected_irqs, f"interrupt {'missing' if wants else 'not asked for'}"
@@ -232,7 +232,10 @@ def malformed(bench) -> dict[str, list[int]]:
     }
     cases |= {
         "nested indirect": ([(table, 32, INDIRECT, 0)], [(data, 4, NEXT, 1), (table, 32, INDIRECT, 0)]),
-        "nested indirect that ends": ([(table, 16, INDIRECT, 0)], [(table + 64, 16, INDIRECT, 0)] * 4 + [(data, 4, 0, 0)]),
+        "nested indirect that ends": (
+            [(table, 16, INDIRECT, 0)],
+            [(table + 64, 16, INDIRECT, 0)] * 4 + [(data, 4, 0, 0)],
+        ),
         "indirect with next": ([(table, 32, INDIRECT | NEXT, 1), (data, 4, 0, 0)], [(data, 4, 0, 0)]),
         "indirect length": ([(table, 24, INDIRECT, 0)], [(data, 4, NEXT, 1), (data, 4, 0, 0)]),
         "indirect of length 0": ([(table, 0, INDIRECT, 0)], []),
