@@ -41,6 +41,8 @@ class Session:
             if state == "CLOSED":
                 pcm = None
         if pcm is not None:
+            if pcm.state.name == "RUNNING":
+                await pcm.drain()
             await pcm.close()
 
     async def _open(self, world: World, rng: random.Random) -> Any:
@@ -77,7 +79,9 @@ class Session:
     async def _wait(self, world: World, rng: random.Random, pcm: Any) -> None:
         """Some completions, but not all, and part of a period."""
         params = pcm.runtime.params
-        frames = rng.randrange(2, params.period_size - 4) + 1 / 3
+        # What the old policy shows again must be written before the prefetch window reaches it.
+        spare = 110 if self.policy == "requeue" else 4
+        frames = rng.randrange(2, params.period_size - spare) + 1 / 3
         await world.completions(rng.randrange(1, self._ahead(pcm)), then_ms=frames / params.rate * 1e3)
         await pcm.status()
 

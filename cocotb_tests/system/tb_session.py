@@ -213,11 +213,11 @@ async def one_notification_and_one_interrupt_a_period(dut):
 @cocotb.test(timeout_time=2000, timeout_unit="ms")
 async def random_applications(dut):
     """Sessions of 80 operations at random, compared event by event. SESSION_SEED repeats one."""
-    first = int(os.environ.get("SESSION_SEED", cocotb.RANDOM_SEED * 1000))
+    first = int(os.environ.get("SESSION_SEED", cocotb.RANDOM_SEED % 1_000_000 * 10))
     for seed in range(first, first + (1 if "SESSION_SEED" in os.environ else 6)):
         session = Session(seed, operations=80, policy="requeue" if seed % 3 == 2 else "ack")
         rtl, _ = await compare(dut, session, policy=session.policy)
-        assert len(rtl.notes) >= 80 and len(rtl.frames) > 1000, f"seed {seed} did nothing worth comparing"
+        assert len(rtl.notes) >= 80 and len(rtl.frames) > 200, f"seed {seed} did nothing worth comparing"
 
 
 def test_session() -> None:

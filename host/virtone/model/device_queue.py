@@ -39,25 +39,21 @@ class DeviceQueue:
         self.index = index
         self.serve: Callable[[], None] = lambda: None
         self.used_log: list[UsedElement] = []
-        self.fault: str | None = None
         self.clear()
 
     def clear(self) -> None:
         """State after a reset of the device or of this queue."""
         self.size = 0
         self.desc = self.driver = self.device = 0
-        self.take_back_done()
-
-    def take_back_done(self) -> None:
-        """QueueReady reads 0 from here on; size and addresses stay."""
         self.ready = False
-        self.leaving = False  # being taken back: reads as ready, touches nothing
+        self.restart()
+
+    def restart(self) -> None:
+        """The queue has been taken back: what was in flight is forgotten, size and addresses stay."""
+        self.leaving = False  # being taken back: touches nothing
         self.resetting = False  # ... by QueueReset
         self.stopped = False
-        self.fault = None
-        self._restart()
-
-    def _restart(self) -> None:
+        self.fault: str | None = None
         self.next_avail = 0  # consumed up to, modulo 2^16
         self.known_avail = 0
         self.used_idx = 0

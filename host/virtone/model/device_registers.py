@@ -144,15 +144,16 @@ class Registers:
 
     def _write_queue(self, queue: DeviceQueue, offset: int, value: int) -> None:
         if offset == mmio.VIRTIO_MMIO_QUEUE_READY:
-            if value & 1 and not queue.ready and not queue.leaving:
+            if value & 1 and not queue.ready and not queue.resetting:
                 queue.enable()
                 self.put_in_service(queue)
-            elif not value & 1 and queue.ready and not queue.leaving:
+            elif not value & 1 and queue.ready and not queue.resetting:
+                queue.ready = False
                 self._take_back(queue, forget=False)
         elif offset == mmio.VIRTIO_MMIO_QUEUE_RESET:
             if value & 1 and self.negotiated(mmio.VIRTIO_F_RING_RESET):
                 self._take_back(queue, forget=True)
-        elif queue.ready or queue.leaving:
+        elif queue.ready or queue.resetting:
             return
         elif offset == mmio.VIRTIO_MMIO_QUEUE_NUM:
             queue.size = value
@@ -215,7 +216,8 @@ class Registers:
 
         def end() -> None:
             if queue.epoch == epoch:
-                queue.clear() if queue.resetting else queue.take_back_done()
+                queue.clear() if queue.resetting else queue.restart()
+                self.put_in_service(queue)  # it may have been set up again meanwhile
 
         if self.reset_ns:
             self.timeline.call_later(round(self.reset_ns * TICKS_PER_NS), end)
