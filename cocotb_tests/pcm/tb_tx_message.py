@@ -140,7 +140,9 @@ async def good_or_refused(dut: object) -> None:
             bench.fmt, bench.channels, bench.accept = rng.choice(list(SIZE)), rng.choice([1, 2]), rng.random() < 0.9
             size = SIZE[bench.fmt] * bench.channels
             header = rng.choice([HEADER] * 8 + [HEADER[: rng.randrange(4)], rng.randbytes(4), bytes(4), b"\3\0\0\1"])
-            payload = rng.randbytes(rng.choice([0, 1, size - 1, size, size * rng.randint(1, 12), size * 3 + 1]))
+            payload = rng.randbytes(
+                rng.choice([0, 1, size - 1, size, size * rng.randint(1, 12), size * 3 + 1, size * 5 // 2])
+            )
             await bench.message(header + payload if len(header) == 4 else header)
     assert bench.clock.stopped > 0, "the clock never stood still"
 
