@@ -172,7 +172,7 @@ def test_guest_time_is_stretched(board: Bench) -> None:
     before, after = board.run("cut -d ' ' -f 1 /proc/uptime; sleep 1; cut -d ' ' -f 1 /proc/uptime").splitlines()
     wall = time.monotonic() - started
     guest = float(after) - float(before)
-    assert 1.0 <= guest < 1.3
+    assert 0.98 <= guest < 1.3  # the clock is read in hundredths
     assert wall / guest == pytest.approx(N, rel=0.15)
 
 

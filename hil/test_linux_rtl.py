@@ -19,11 +19,13 @@ from hil.test_linux_board import FRAMES, noise, wav
 from hil.virtual.linux_board import packages, qemu
 from hil.virtual.linux_board.errors import BoardUnavailable, CacheFull, Disconnected, SimulationFailed
 from hil.virtual.linux_board.rtl_simulation import RtlSimulation
+from hil.virtual.linux_board.time import choose_dilation
 from virtone.bench.console import Console
 from virtone.bench.transport import SerialLine
 
 pytestmark = pytest.mark.timeout(600)  # the first run builds the simulation
-BEHIND_LIMIT_NS = 5e6  # half a buffer of the shortest one played here would be 2e6; other jobs share the machine
+N = 20  # four times what the simulation needs by itself: tests run beside each other
+BEHIND_LIMIT_NS = 2e6  # half of the shortest buffer played here
 
 
 class LinuxOnRtl:
@@ -66,7 +68,7 @@ def linux_on_rtl(dilation: float | None = None, expect_report: bool = True) -> I
 
 @pytest.fixture(scope="module")
 def linux() -> Iterator[LinuxOnRtl]:
-    with linux_on_rtl() as one:
+    with linux_on_rtl(N) as one:
         yield one
 
 
@@ -78,13 +80,14 @@ def test_plays_bit_exact(linux: LinuxOnRtl, period: int, buffer: int) -> None:
     said = linux.run(f"aplay -v -D hw:0,0 {shape} noise.wav; echo status $?")
     pace = linux.rtl.pace()
     print(pace)
+    heard = linux.heard(first)
+    exact = len(heard) == FRAMES and np.array_equal(heard >> 16, noise()) and not (heard & 0xFFFF).any()
+    if not exact and not pace.kept(BEHIND_LIMIT_NS):
+        pytest.skip(f"inconclusive, the simulation was behind: {pace}")
+    assert exact
     assert "status 0" in said and "underrun" not in said
     if period:
         assert int(re.search(r"period_size\s*:\s*(\d+)", said)[1]) == period
-    heard = linux.heard(first)
-    assert pace.kept(BEHIND_LIMIT_NS), f"the simulation could not keep up: {pace}"
-    assert not (heard & 0xFFFF).any()
-    assert len(heard) == FRAMES and np.array_equal(heard >> 16, noise())
 
 
 def test_probe_page(linux: LinuxOnRtl) -> None:
@@ -108,7 +111,7 @@ def test_guest_reboots_while_playing(linux: LinuxOnRtl) -> None:
     linux.console.line.write(b"reboot -f\n")
     seen = ""
     deadline = time.monotonic() + 60
-    while "virtone: kernel" not in seen and time.monotonic() < deadline:
+    while not re.search(r"cards: \d+\r?\n", seen) and time.monotonic() < deadline:
         seen += linux.console.line.read(0.2).decode("utf-8", "replace")
     assert "cards: 1" in seen and "error:" not in seen
     linux.console.reach_prompt(60)
@@ -138,6 +141,12 @@ def test_a_simulation_that_is_too_slow_says_so() -> None:
         pace = linux.rtl.pace()
         print(pace)
         assert not pace.kept(BEHIND_LIMIT_NS)
+
+
+def test_dilation_is_chosen_from_the_speed() -> None:
+    with tempfile.TemporaryDirectory() as folder, RtlSimulation(Path(folder)) as rtl:
+        print(f"{rtl.simulated_ms_per_s:.0f} simulated ms per second at rest, N = {rtl.dilation:g}")
+        assert rtl.dilation == choose_dilation(rtl.simulated_ms_per_s, 2.0)
 
 
 def test_simulation_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:

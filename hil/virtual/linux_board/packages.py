@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import fnmatch
 import hashlib
 import json
 import lzma
@@ -21,7 +20,6 @@ import os
 import re
 import shutil
 import subprocess
-import tarfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +29,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from . import deb
 from .apt import Apt, at_least, machine_source
 from .errors import CacheBroken, CacheFull, PackageMissing
 
@@ -42,8 +41,6 @@ _LOADER = {
     "amd64": ("usr/lib64/ld-linux-x86-64.so.2", "usr/lib/x86_64-linux-gnu"),
     "arm64": ("usr/lib/ld-linux-aarch64.so.1", "usr/lib/aarch64-linux-gnu"),
 }
-_LEFT_OUT = ("usr/share/doc/*", "usr/share/man/*", "usr/share/locale/*", "usr/share/lintian/*")
-_FILTER: dict[str, Any] = {"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}  # not before Python 3.11.4
 
 
 @dataclass(frozen=True)
@@ -173,8 +170,8 @@ class _Fetch:
         chosen = {name: self._choose(name, self.pins["host"][name]) for name in names}
         debs = self._download([f"{n}={v}" for n, v in chosen.items()], True, "host", " and ".join(names))
         with self._aside(place, chosen) as part:
-            for deb in debs:
-                _unpack(deb, part, ["*"])
+            for file in debs:
+                deb.unpack(file, part, ["*"])
 
     def guest(self, place: Path) -> None:
         """Kernel, modules and user space of the board."""
@@ -184,10 +181,10 @@ class _Fetch:
         chosen = {name: self._choose(full[name], pin) for name, pin in self.pins["guest"].items()}
         words = [f"{package}:arm64={version}", *(f"{full[n]}={v}" for n, v in chosen.items())]
         debs = self._download(words, False, "guest", "kernel and user space of the board")
-        by_name = {deb.name.split("_")[0]: deb for deb in debs}
+        by_name = {file.name.split("_")[0]: file for file in debs}
         with self._aside(place, {package: version, **chosen}) as part:
             wanted = [f"*/{name}.ko*" for name in kernel["modules"]]
-            _unpack(by_name[package], part / "kernel", ["boot/vmlinuz-*", "boot/config-*", *wanted])
+            deb.unpack(by_name[package], part / "kernel", ["boot/vmlinuz-*", "boot/config-*", *wanted])
             for file in (part / "kernel/boot").iterdir():
                 file.rename(part / file.name)
             (part / "modules").mkdir()
@@ -196,7 +193,7 @@ class _Fetch:
                 (part / "modules" / (file.name.split(".")[0] + ".ko")).write_bytes(data)
             shutil.rmtree(part / "kernel")
             for name, pin in self.pins["guest"].items():
-                _unpack(by_name[name], part / "root", pin["files"])
+                deb.unpack(by_name[name], part / "root", pin["files"])
 
     def _choose(self, package: str, pin: dict[str, Any]) -> str:
         """The pinned version, else the newest that fits."""
@@ -248,9 +245,9 @@ class _Fetch:
             self.apt.download(words, closure, lambda done: progress.update(bar, completed=done))
             progress.update(bar, completed=total)
         debs = [self.apt.archives / item.file for item in items]
-        for deb, item in zip(debs, items, strict=True):
-            if not deb.is_file() or deb.stat().st_size != item.size:
-                raise CacheBroken(f"{deb.name} is not what the archive announced ({item.size} bytes); run it again")
+        for file, item in zip(debs, items, strict=True):
+            if not file.is_file() or file.stat().st_size != item.size:
+                raise CacheBroken(f"{file.name} is not what the archive announced ({item.size} bytes); run it again")
         return debs
 
     @contextlib.contextmanager
@@ -269,25 +266,6 @@ class _Fetch:
             raise CacheFull(f"cannot write {part}: {error.strerror}; free room there or set XDG_CACHE_HOME") from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _unpack(deb: Path, folder: Path, patterns: Sequence[str]) -> None:
-    """The files of a package that match, below `folder`. CacheBroken if one pattern matches nothing."""
-    missing = set(patterns)
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE) as reader:
-        assert reader.stdout is not None
-        try:
-            with tarfile.open(fileobj=reader.stdout, mode="r|") as archive:
-                for member in archive:
-                    name = member.name.removeprefix("./")
-                    hits = {p for p in patterns if fnmatch.fnmatch(name, p)}
-                    if hits and not member.isdir() and not any(fnmatch.fnmatch(name, p) for p in _LEFT_OUT):
-                        archive.extract(member, folder, **_FILTER)
-                        missing -= hits
-        except tarfile.TarError as error:
-            raise CacheBroken(f"{deb.name} cannot be unpacked: {error}; run it again") from error
-    if missing - {"*"}:
-        raise CacheBroken(f"{deb.name} has no {', '.join(sorted(missing))}; correct pins.toml")
 
 
 def _manifest(place: Path) -> dict[str, Any] | None:
