@@ -7,7 +7,8 @@ import cocotb
 
 from cocotb_tests.engine.system import run_system
 from cocotb_tests.system.tb_hostile import NEEDS_RESET, WRITE, chain
-from cocotb_tests.system.world import World, compare, on_model, on_rtl
+from cocotb_tests.system.world import RING_RESET, World, compare, on_model, on_rtl
+from virtone.model.driver import LINUX_FEATURES
 from virtone.virtio import snd
 
 EVENT = int(snd.VIRTIO_SND_VQ_EVENT)
@@ -78,6 +79,34 @@ async def a_waiting_event_is_dropped_with_the_feature(dut):
 
     rtl, _ = await compare(dut, dropped, queue_size=SIZE)
     assert rtl.events == [XRUN] * 5
+
+
+@cocotb.test(timeout_time=100, timeout_unit="ms")
+async def a_waiting_event_is_dropped_with_its_queue(dut):
+    """QueueReset of the eventq while an event waits: the new buffers get the next one, not that one."""
+
+    async def taken_back(world: World) -> None:
+        pcm = await world.open(period_size=48, periods=2)
+        driver, transport = world.driver, world.driver.transport
+        serve = transport._callbacks[EVENT]
+        transport._callbacks[EVENT] = nobody
+        for _ in range(6):
+            await starve(world, pcm)
+        world.note("lost", len(await transport.reset_queue(EVENT)))
+        driver.eventq = await transport.setup_queue(EVENT, serve, SIZE)
+        for _ in range(SIZE):
+            address = world.port.memory.alloc(8)
+            driver.eventq.add([(address, 8, True)], address)
+        await transport.notify(driver.eventq)
+        await world.sleep_ms(0.1)
+        world.note("told", len(driver.events))
+        await starve(world, pcm)
+        await world.sleep_ms(0.1)
+        world.note("told", len(driver.events))
+        await pcm.close()
+
+    rtl, _ = await compare(dut, taken_back, queue_size=SIZE, features=LINUX_FEATURES | RING_RESET)
+    assert rtl.notes == [("lost", 4), ("told", 0), ("told", 1)]
 
 
 @cocotb.test(timeout_time=100, timeout_unit="ms")
