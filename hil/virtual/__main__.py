@@ -18,6 +18,8 @@ import sys
 from pathlib import Path
 
 from .codec import CODECS, CodecError
+from .faults import KINDS as FAULTS
+from .faults import Faults
 from .supervisor import BenchDied, BenchOptions, VirtualBench
 
 
@@ -45,6 +47,13 @@ def _options() -> argparse.Namespace:
         type=_number(-100, 100, float),
         default=0.8,
         help="oscilloscope's time base error (default 0.8)",
+    )
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[*COUNT][@SECONDS][:MATCH]",
+        help=f"let the instruments misbehave at commands that contain MATCH; KIND: {', '.join(FAULTS)}; may be given again",
     )
     parser.add_argument("--no-gating", action="store_true", help="let the bus clock run all the time")
     parser.add_argument("--parent-pid", type=_number(1, 2**22), help="end when this process ends")
@@ -86,6 +95,13 @@ def main() -> int:
     except ProcessLookupError:
         print(f"error: --parent-pid {arguments.parent_pid}: there is no such process", file=sys.stderr)
         return 2
+    faults = Faults()
+    try:
+        for text in arguments.fault:
+            faults.arm_text(text)
+    except ValueError as error:
+        print(f"error: --fault: {error}", file=sys.stderr)
+        return 2
     options = BenchOptions(
         codec=arguments.codec,
         folder=arguments.dir.resolve() if arguments.dir else None,
@@ -93,6 +109,7 @@ def main() -> int:
         seed=arguments.seed,
         gating=not arguments.no_gating,
         timebase_ppm=arguments.timebase_ppm,
+        faults=faults,
     )
     try:
         bench = VirtualBench(options, lambda text: print(text, file=sys.stderr, flush=True))

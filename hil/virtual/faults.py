@@ -2,11 +2,13 @@
 """Seeded faults of virtual instruments: what a bench must survive, on request and countable.
 
 Promises: a fault strikes the next `count` replies whose command matches, and says how often it struck.
-Its user arms faults in a test (`faults.arm("no_reply", match="*IDN?")`); servers ask `reply` what to send.
+Its user arms faults in a test (`faults.arm("no_reply", match="*IDN?")`) or by name (`arm_text("no_reply:*IDN?")`, what `--fault` of the
+virtual bench takes); servers ask `reply` what to send.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 
@@ -57,6 +59,14 @@ class Faults:
         with self._lock:
             self.armed.append(fault)
         return fault
+
+    def arm_text(self, text: str) -> Fault:
+        """`KIND[*COUNT][@SECONDS][:MATCH]`: `no_reply`, `late_reply@3:*IDN?`, `truncated_block*2::WAVeform:DATA?`. Raises ValueError."""
+        found = re.fullmatch(r"(\w+)(?:\*(\d+))?(?:@([\d.]+))?(?::(.*))?", text)
+        if not found:
+            raise ValueError(f"{text!r}: right is KIND[*COUNT][@SECONDS][:MATCH], KIND one of {', '.join(KINDS)}")
+        kind, count, delay_s, match = found.groups()
+        return self.arm(kind, match=match or "", count=int(count or 1), delay_s=float(delay_s or 0))
 
     def clear(self) -> None:
         with self._lock:

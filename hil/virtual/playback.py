@@ -80,6 +80,14 @@ class Board:
         self.driver.substreams[0].hardware = dataclasses.replace(self._offered, features=features)
         return self.driver
 
+    def notification_features(self) -> dict[str, bool]:
+        """Which of the features that spare notifications the driver has taken."""
+        assert self.driver is not None, "the board is not started"
+        return {
+            "event_idx": bool(self.driver.transport.features & EVENT_IDX),
+            "msg_polling": bool(self.driver.substreams[0].hardware.features & MSG_POLLING),
+        }
+
     async def stop(self) -> None:
         """Reset the device and forget the driver."""
         driver, self.driver = self.driver, None

@@ -271,7 +271,8 @@ class Sndprobe:
         features = (usual if options[name] is None else bool(options[name]) for name in ("event_idx", "msg_polling"))
         await self.board.start(stream.policy, *features)
         keep = {name: options[name] for name in ("count", "first_code", "spacing_ms", "marker", "seed")}
-        return await Shots(self.board, ShotOptions(stream, cold=bool(options["cold"]), **keep), self._print).run()
+        counts = await Shots(self.board, ShotOptions(stream, cold=bool(options["cold"]), **keep), self._print).run()
+        return {**counts, **self.board.notification_features()}
 
 
 def _stream(options: dict[str, Any]) -> StreamOptions:

@@ -19,14 +19,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cocotb_tests.engine import build, process, system
 from virtone import __version__
 
+from .build_id import parameters
 from .codec import Codec, codec_by_name
+from .faults import Faults
 from .hislip import HislipServer
 from .i2s_analyzer import I2sAnalyzer
 from .infiniivision import InfiniiVision
@@ -69,6 +71,7 @@ class BenchOptions:
     seed: int = 1
     gating: bool = True
     timebase_ppm: float = 0.8
+    faults: Faults = field(default_factory=Faults)  # armed on every instrument
 
     @property
     def environment(self) -> dict[str, str]:
@@ -105,7 +108,8 @@ class VirtualBench:
         began = time.monotonic()
         self._say("virtual bench: simulation of rtl/vsnd_top (the first build takes about a minute)")
         try:
-            build.executable(system.system_spec())
+            chosen = parameters()
+            build.executable(system.system_spec(parameters=chosen))
         except build.BuildError as error:
             raise BenchDied(f"the simulation does not build: {error}") from error
         self._say(f"virtual bench: built after {time.monotonic() - began:.1f} s, starting it")
@@ -113,6 +117,7 @@ class VirtualBench:
         self._child = system.start_system(
             str(SIMULATION),
             folder=self.folder,
+            parameters=chosen,
             env={
                 **self.options.environment,
                 FOLDER: str(self.folder),
@@ -133,16 +138,18 @@ class VirtualBench:
         }
 
     def _start_instruments(self, source: RingSource) -> None:
+        faults = self.options.faults
         scope = InfiniiVision(
-            Oscilloscope(source, self.codec, timebase_ppm=self.options.timebase_ppm, seed=self.options.seed)
+            Oscilloscope(source, self.codec, timebase_ppm=self.options.timebase_ppm, seed=self.options.seed),
+            faults=faults,
         )
         analyzer = I2sAnalyzer(source)
         self._devices = [scope, analyzer]
         self._named = {
-            "oscilloscope": HislipServer(scope),
-            "oscilloscope_socket": SocketServer(scope),
-            "i2s": HislipServer(analyzer),
-            "i2s_socket": SocketServer(analyzer),
+            "oscilloscope": HislipServer(scope, faults),
+            "oscilloscope_socket": SocketServer(scope, faults),
+            "i2s": HislipServer(analyzer, faults),
+            "i2s_socket": SocketServer(analyzer, faults),
         }
 
     def _wait_for_board(self) -> dict[str, Any]:

@@ -41,7 +41,8 @@ class FakeBench:
     """``wrong_code``: shot that plays another code; ``lie_frames``: added to what the guest is told; ``fault``: in the clean material;
     ``deaf``: seeded faults are not played; ``stop_after``: commands until Ctrl-C."""
 
-    def __init__(self, folder: Path, wrong_code=None, lie_frames=0, fault="none", deaf=False, stop_after=None):
+    def __init__(self, folder: Path, wrong_code=None, lie_frames=0, fault="none", deaf=False, stop_after=None,
+                 build_id="00000001"):  # fmt: skip
         file = folder / "bench-source.toml"
         file.write_text(BENCH)
         self.config = load_bench(file)
@@ -55,6 +56,7 @@ class FakeBench:
             deaf,
             stop_after,
         )
+        self.build_id = build_id
         self.commands: list[str] = []
         self.captures = []
 
@@ -79,7 +81,10 @@ class FakeBench:
         if self.stop_after is not None and len(self.commands) > self.stop_after:
             raise KeyboardInterrupt
         if words[1] == "version":
-            return [json.dumps({"sndprobe": "fake"}), json.dumps({"done": True, "status": 0})]
+            return [
+                json.dumps({"sndprobe": "fake", "build_id": self.build_id}),
+                json.dumps({"done": True, "status": 0}),
+            ]
         o = dict(zip((w[2:] for w in words[2::2]), words[3::2], strict=True))
         rate, period = int(o["rate"]), int(o["period"])
         time = self.setup.timebase
@@ -113,7 +118,7 @@ class FakeBench:
                         "since_update_ns": late * 1e9,
                         "stages_ns": {
                             "A": 0,
-                            "N": 20000,
+                            "N": 20000 if o["marker"] == "notify" else None,
                             "F": 30000,
                             "W": (delay - converter_s) * 1e9,
                             "C": (delay + 1e-3) * 1e9,
@@ -121,5 +126,8 @@ class FakeBench:
                     }
                 )
         return [json.dumps(line) for line in lines] + [
-            json.dumps({"done": True, "status": 0, "xruns": 0, "underruns": 0})
+            json.dumps(
+                {"done": True, "status": 0, "xruns": 0, "underruns": 0}
+                | dict.fromkeys(("msg_polling", "event_idx"), o["marker"] != "notify")
+            )
         ]

@@ -2,15 +2,21 @@
 """The whole job on a bench without a device; plan errors, verdicts, intervals, resuming, tampering."""
 
 import json
+import os
+import resource
+import signal
 from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
 import numpy as np
+import psutil
 import pytest
 
 from tests.certify.fake_bench import FakeBench
 from virtone.bench.errors import BenchError, ConfigError
+from virtone.certify.ahead import Ahead
+from virtone.certify.analysis import evaluate
 from virtone.certify.plan import load_plan
 from virtone.certify.procedure import all_steps, certify
 from virtone.certify.record import Record
@@ -84,10 +90,64 @@ def test_an_interrupted_run_resumes(tmp_path):
         file.write(b'{"kind": "st')  # power failed in the middle of a line
     second = FakeBench(tmp_path)
     record = certify(second, plan, tmp_path / "out")
-    assert len(second.commands) == len(list(all_steps(plan))) - 3
+    assert len(second.commands) == 1 + len(list(all_steps(plan))) - 3  # who are you, and what was left to play
     assert write_all(record, plan, second.config)["verdict"] == "PASS" and verify(tmp_path / "out") == []
     with pytest.raises(BenchError, match="another plan"):
         Record.create(tmp_path / "out", PLANS / "first-light.toml", second.config.file)
+
+
+def test_a_run_is_not_resumed_on_another_board(tmp_path):
+    plan = load_plan(PLANS / "quick.toml")
+    with pytest.raises(KeyboardInterrupt):
+        certify(FakeBench(tmp_path, stop_after=4), plan, tmp_path / "out")
+    with pytest.raises(
+        BenchError, match=r"began with board .*00000001.*, the bench now has .* 00000002"
+    ):
+        certify(FakeBench(tmp_path, build_id="00000002"), plan, tmp_path / "out")
+
+
+def test_what_was_measured_ahead_changes_nothing(tmp_path):
+    bench, plan = FakeBench(tmp_path), load_plan(PLANS / "quick.toml")
+    with Ahead(tmp_path / "out") as ahead:
+        record = certify(bench, plan, tmp_path / "out", recorded=ahead.submit)
+        known = ahead.results()
+    assert not psutil.pid_exists(ahead.pid)
+    assert set(known) == {step.key for step in all_steps(plan)}
+    assert evaluate(record, plan, bench.config, known) == evaluate(record, plan, bench.config)
+    with Ahead(tmp_path / "out") as ahead:  # one that dies costs time, and nothing else
+        os.kill(ahead.pid, signal.SIGKILL)
+        ahead.submit("selftest/lost")
+        assert ahead.results() == {}
+
+
+def test_a_notify_that_is_not_sent_says_why(tmp_path):
+    data = measured(tmp_path)
+    shots, notify, _ = data["configurations"][0]["stages"]
+    assert shots["ms"]["N"] is None and shots["note"] == {"N": "not used: MSG_POLLING"}
+    assert notify["ms"]["N"] == pytest.approx(0.02) and notify["note"] == {}
+    assert "neither MSG_POLLING nor EVENT_IDX" in by_name(data)["notify_p50"]["text"]
+    assert "not used: MSG_POLLING" in (tmp_path / "out/certificate.html").read_text()
+
+
+@pytest.mark.parametrize("what", ["log", "capture", "certificate"])
+def test_a_full_disk_is_one_message_and_loses_nothing(tmp_path, what, monkeypatch):
+    """What the system refuses half way leaves no half file, and the next start goes on."""
+    plan, out = load_plan(PLANS / "quick.toml"), tmp_path / "out"
+    size = {"log": 1000, "capture": 20_000, "certificate": 0}[what]
+    bench = FakeBench(tmp_path)
+    if what == "certificate":
+        record = certify(bench, plan, out)
+        size = (out / "log.jsonl").stat().st_size
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(BenchError, match=r"cannot be written .*right is an --out folder"):
+            write_all(record, plan, bench.config) if what == "certificate" else certify(bench, plan, out)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(out.rglob("*.part"))
+    assert not (out / "log.jsonl").exists() or (out / "log.jsonl").read_bytes()[-1:] in (b"", b"\n")
+    assert write_all(certify(FakeBench(tmp_path), plan, out), plan, bench.config)["verdict"] == "PASS"
 
 
 @pytest.mark.parametrize("what", ["capture", "number", "log", "plan"])

@@ -34,7 +34,7 @@ MEASURANDS = {m.name: m for m in (
     Measurand("latency_p99", "ms", "application to analog, 99th percentile"),
     Measurand("latency_max", "ms", "application to analog, largest of n"),
     Measurand("notify_p50", "ms", "notify to analog, median"),
-    Measurand("cold_max", "ms", "application to analog from a closed stream, largest of n"),
+    Measurand("cold_max", "ms", "application to analog, first sound of a stream that was opened and prepared just before, largest of n"),
     Measurand("honesty_raw", "ms", "delay told at hand-over minus true delay, largest magnitude"),
     Measurand("honesty_corrected", "ms", "the same, told delay reduced by the time since the position was updated"),
     Measurand("completion_jitter", "us", "period completions against an even grid, largest deviation"),

@@ -23,19 +23,19 @@ from __future__ import annotations
 import datetime
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from virtone.bench.config import BenchConfig
-from virtone.bench.errors import BenchError, CommandFailed
+from virtone.bench.errors import CommandFailed
 from virtone.bench.instruments.digitizer import ChannelSetup, Digitizer, Setup, TimebaseSetup, TriggerSetup
 from virtone.signal.capture import Capture
 from virtone.signal.stimulus import burst_frames
 
 from .plan import Configuration, Plan, code_of
-from .record import Record
+from .record import Record, RecordError
 
 SAMPLES_PER_S = 500_000
 SELFTEST = ("lost", "repeated", "gap", "detune")
@@ -93,18 +93,23 @@ class NoProgress:
     def advance(self, seconds: float) -> None: ...
 
 
-def certify(bench: OpenBench, plan: Plan, out: Path | str, progress: Progress | None = None) -> Record:
-    """Measure everything that the plan asks for. Errors: those of `bench.errors`; what is finished stays recorded."""
+def certify(
+    bench: OpenBench,
+    plan: Plan,
+    out: Path | str,
+    progress: Progress | None = None,
+    recorded: Callable[[str], None] = lambda key: None,
+) -> Record:
+    """Measure everything that the plan asks for; `recorded(key)` is called after each step that is in the log.
+
+    Errors: those of `bench.errors`; what is finished stays recorded.
+    """
     progress = progress or NoProgress()
     record = Record.create(out, plan.file, bench.config.file)
     if not record.entries:
         record.append(_begin(bench, plan))
     else:
-        was, now = record.begin["instrument"], str(bench.oscilloscope.identity)
-        if was != now:
-            raise BenchError(
-                f"{out}: this run began with instrument {was}, the bench now has {now}; choose another --out"
-            )
+        _check_same(record, bench)
     steps = list(all_steps(plan))
     progress.begin(sum(step.play_s for step in steps))
     for step in steps:
@@ -125,6 +130,7 @@ def certify(bench: OpenBench, plan: Plan, out: Path | str, progress: Progress | 
                     "finished": _now(),
                 }
             )
+        recorded(step.key)
         progress.advance(step.play_s)
     if not record.has("end"):
         record.append({"kind": "end", "key": "end", "finished": _now()})
@@ -256,14 +262,34 @@ def _talk(console: Console, command: str, timeout_s: float) -> tuple[list[dict[s
     return records, done
 
 
+def _version(bench: OpenBench) -> dict[str, Any]:
+    """What the board says of itself, its build id included."""
+    records, _ = _talk(bench.board.console, "sndprobe version", bench.config.console.timeout_s)
+    return records[0] if records else {}
+
+
+def _check_same(record: Record, bench: OpenBench) -> None:
+    """A run that is resumed must go on with the instrument and the board (and so the RTL) that it began with."""
+    now = {"instrument": str(bench.oscilloscope.identity), "board": _version(bench)}
+    for part, says in now.items():
+        if record.begin[part] != says:
+            raise RecordError(
+                f"{record.folder}: this run began with {part} {_show(record.begin[part])}, the bench now has {_show(says)}; "
+                f"right is the same {part}, or another --out"
+            )
+
+
+def _show(says: Any) -> str:
+    return ", ".join(f"{k} {says[k]}" for k in sorted(says)) if isinstance(says, dict) else str(says)
+
+
 def _begin(bench: OpenBench, plan: Plan) -> dict[str, Any]:
     config = bench.config
-    records, _ = _talk(bench.board.console, "sndprobe version", config.console.timeout_s)
     scope = config.instruments["oscilloscope"]
     return {
         "kind": "begin", "key": "begin", "started": _now(), "plan_sha256": plan.sha256, "bench_sha256": config.sha256,
         "simulated": config.simulated or bench.oscilloscope.identity.simulated, "instrument": str(bench.oscilloscope.identity),
-        "board": records[0] if records else {}, "calibrated": config.simulated or scope.calibrated(datetime.date.today()),
+        "board": _version(bench), "calibrated": config.simulated or scope.calibrated(datetime.date.today()),
         "calibration_due": str(scope.calibration_due) if scope.calibration_due else None,
         "calibration_certificate": scope.calibration_certificate,
         "host": {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()},

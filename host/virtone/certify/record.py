@@ -9,10 +9,12 @@ its last whole line. Beside it: ``plan.toml``, ``bench.toml`` as used, ``capture
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,26 @@ from virtone.signal.capture import Capture, file_sha256, load_captures, save_cap
 class RecordError(BenchError):
     """A record that cannot be used: names the file and what would be right."""
 
+    @classmethod
+    def unwritable(cls, path: Path, error: OSError) -> RecordError:
+        """The system refuses to write there."""
+        return cls(
+            f"{path}: cannot be written ({error.strerror or error}); right is an --out folder that you may write to, on a disk with room; "
+            "what was recorded before is kept, and a new start goes on after it"
+        )
+
+
+@contextlib.contextmanager
+def writing(path: Path, aside: Path | None = None) -> Iterator[None]:
+    """What the system refuses comes out as a RecordError that names `path`; whatever happens, `aside` does not stay."""
+    try:
+        yield
+    except OSError as error:
+        raise RecordError.unwritable(path, error) from error
+    finally:
+        if aside is not None:
+            aside.unlink(missing_ok=True)
+
 
 class Record:
     """An open record folder."""
@@ -30,6 +52,7 @@ class Record:
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self.entries: list[dict[str, Any]] = []
+        self._end = 0
         log = self.folder / "log.jsonl"
         if log.exists():
             whole = log.read_bytes()
@@ -47,7 +70,10 @@ class Record:
     def create(cls, folder: Path | str, plan: Path, bench: Path) -> Record:
         """Open ``folder`` for these two files: new, or the same run to be resumed. Raises RecordError when it holds another run."""
         folder = Path(folder)
-        (folder / "captures").mkdir(parents=True, exist_ok=True)
+        try:
+            (folder / "captures").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordError.unwritable(folder, error) from error
         for name, source in (("plan.toml", plan), ("bench.toml", bench)):
             kept = folder / name
             if (folder / "log.jsonl").exists() and (not kept.exists() or file_sha256(kept) != file_sha256(source)):
@@ -55,8 +81,9 @@ class Record:
                     f"{folder}: holds a run with another {name} than {source}; remove it, or choose another --out"
                 )
             aside = folder / f".{name}.part"
-            shutil.copyfile(source, aside)
-            aside.replace(kept)
+            with writing(kept, aside):
+                shutil.copyfile(source, aside)
+                aside.replace(kept)
         return cls(folder)
 
     @property
@@ -84,19 +111,25 @@ class Record:
     def append(self, entry: dict[str, Any]) -> None:
         """Write one entry; it is on the disk when this returns."""
         log = self.folder / "log.jsonl"
-        if log.exists() and log.stat().st_size != getattr(self, "_end", 0):
-            os.truncate(log, getattr(self, "_end", 0))  # the rest of a line that an interruption cut
-        with log.open("ab") as file:
-            file.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            self._end = file.tell()
+        line = json.dumps(entry, sort_keys=True).encode() + b"\n"
+        with writing(log), log.open("r+b" if log.exists() else "xb", buffering=0) as file:
+            file.truncate(self._end)  # the rest of a line that an interruption cut
+            file.seek(self._end)
+            try:
+                if (written := file.write(line)) != len(line):
+                    raise OSError(errno.ENOSPC, f"{written} of {len(line)} bytes taken")
+                os.fsync(file.fileno())
+            except BaseException:
+                file.truncate(self._end)
+                raise
+        self._end += len(line)
         self.entries.append(entry)
 
     def keep(self, key: str, captures: Sequence[Capture]) -> dict[str, str]:
         """Store captures under a step's key; returns ``{"file", "sha256"}`` for its entry."""
         name = f"captures/{key.replace('/', '_')}.npz"
-        return {"file": name, "sha256": save_captures(self.folder / name, captures)}
+        with writing(self.folder / name):
+            return {"file": name, "sha256": save_captures(self.folder / name, captures)}
 
     def captures(self, entry: dict[str, Any]) -> list[Capture]:
         """Captures of a step. Raises RecordError when the file is not the one that was recorded."""

@@ -17,8 +17,10 @@ from rich.table import Table
 from virtone.bench.config import load_bench
 from virtone.bench.session import open_bench
 
+from ..certify.ahead import Ahead
 from ..certify.plan import load_plan
 from ..certify.procedure import certify
+from ..certify.record import Record
 from ..certify.report import write_all
 from ..certify.report.html import figure
 
@@ -54,6 +56,7 @@ class Bar:
 
 def run(options: argparse.Namespace) -> int:
     plan, config = load_plan(options.plan), load_bench(options.bench)
+    Record.create(options.out, plan.file, config.file)  # what is wrong with the folder is said before anything starts
     console = Console()
     columns = (
         TextColumn("{task.description:<28}"),
@@ -63,12 +66,12 @@ def run(options: argparse.Namespace) -> int:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress, Ahead(options.out) as ahead:
         bar = Bar(progress)
         with open_bench(config) as bench:
-            record = certify(bench, plan, options.out, bar)
+            record = certify(bench, plan, options.out, bar, ahead.submit)
         bar.step("computing and writing")
-        data = write_all(record, plan, config)
+        data = write_all(record, plan, config, ahead.results())
     show(data, console)
     print(f"{data['verdict']}{'  (SIMULATED)' if data['simulated'] else ''}: {options.out / 'certificate.html'}")
     return CODES[data["verdict"]]

@@ -8,6 +8,7 @@ checked against `certify/schema.json` before it is written. The numbers come fro
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,20 @@ import jsonschema
 from virtone.bench.config import BenchConfig
 
 from ..analysis import evaluate
+from ..measure import Result
 from ..plan import Plan
-from ..record import Record
+from ..record import Record, writing
 from ..verdict import RULE
 
 KIND = "virtone-certificate-1"
 
 
-def certificate(record: Record, plan: Plan, config: BenchConfig) -> dict[str, Any]:
-    """The certificate as plain data: identities, hashes, and everything that `evaluate` computes."""
+def certificate(
+    record: Record, plan: Plan, config: BenchConfig, known: Mapping[str, Result] | None = None
+) -> dict[str, Any]:
+    """The certificate as plain data: identities, hashes, and everything that `evaluate` computes (`known`: see there)."""
     begin = record.begin
-    results = evaluate(record, plan, config)
+    results = evaluate(record, plan, config, known)
     end = next(e for e in record.entries if e.get("kind") == "end")
     return {
         "kind": KIND, "id": f"VTN-{record.log_sha256[:12]}", "title": plan.title, "simulated": bool(begin["simulated"]),
@@ -48,11 +52,13 @@ def schema() -> dict[str, Any]:
     return json.loads(resources.files("virtone.certify").joinpath("schema.json").read_text())
 
 
-def write_all(record: Record, plan: Plan, config: BenchConfig) -> dict[str, Any]:
+def write_all(
+    record: Record, plan: Plan, config: BenchConfig, known: Mapping[str, Result] | None = None
+) -> dict[str, Any]:
     """Compute and write the certificate in its three forms; returns it."""
     from . import html, junit  # matplotlib takes a second to import
 
-    data = certificate(record, plan, config)
+    data = certificate(record, plan, config, known)
     jsonschema.validate(data, schema())
     put(record.folder / "certificate.json", json.dumps(data, indent=1, sort_keys=True) + "\n")
     put(record.folder / "certificate.xml", junit.render(data))
@@ -63,5 +69,6 @@ def write_all(record: Record, plan: Plan, config: BenchConfig) -> dict[str, Any]
 def put(path: Path, text: str) -> None:
     """Write aside, then rename."""
     aside = path.with_name(f".{path.name}.part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    with writing(path, aside):
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)

@@ -15,6 +15,21 @@ from ..record import Record
 from ..uncertainty import shots_needed
 from . import plots
 
+UNIT = {"us": "µs"}
+POINTS = (
+    (
+        "A",
+        "application",
+        "the application hands the frame over: a marker write right before the write to the stream; time zero",
+    ),
+    ("N", "notify", "the driver's write to QueueNotify that exposes the frame's message to the device"),
+    ("F", "fetch", "the first payload beat of the message arrives in the device"),
+    ("W", "wire", "the frame's first bit is on the I2S wire"),
+    ("O", "output", "the frame is at the converter's analog output (group delay by correlation, not a threshold)"),
+    ("C", "completion", "the used index of the message, which a period's last frame completes, is in guest memory"),
+)
+SERIES = {"shots": "continuous stream", "notify": "notify series", "cold": "cold start"}
+
 
 def figure(value: float | None, unit: str = "") -> str:
     """A number as people read it: four decimals for ms, whole for counts."""
@@ -24,12 +39,37 @@ def figure(value: float | None, unit: str = "") -> str:
     return f"{value:.{digits}f}"
 
 
+def with_unit(text: str, unit: str) -> str:
+    """A number and its unit, not to be separated; counts have none."""
+    return text if unit == "1" else f"{text}\u00a0{UNIT.get(unit, unit)}"
+
+
+def quantity(value: float | None, unit: str = "") -> str:
+    """`figure` with its unit."""
+    return figure(value) if value is None else with_unit(figure(value, unit), unit)
+
+
+def bound(value: float | None, unit: str = "") -> str:
+    """A limit as the plan gives it, with its unit."""
+    return "" if value is None else with_unit(f"{value:g}", unit)
+
+
+def small(value: float | None, unit: str = "") -> str:
+    """A component of an uncertainty: three significant digits and its unit."""
+    return figure(value) if value is None else with_unit(f"{value:.3g}", unit)
+
+
+def clock(stamp: str) -> str:
+    """An ISO 8601 instant as people read it."""
+    return stamp.replace("T", " ").replace("+00:00", " UTC")
+
+
 def render(data: dict[str, Any], record: Record, config: BenchConfig) -> str:
     """HTML text of a certificate."""
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["figure"] = figure
+    environment.filters.update(figure=figure, quantity=quantity, bound=bound, small=small, clock=clock)
     text = resources.files("virtone.certify.report").joinpath("certificate.html.j2").read_text(encoding="utf-8")
     pictures = {c["name"]: _pictures(c, data["simulated"], record, config) for c in data["configurations"]}
     rows = [r for c in data["configurations"] for r in c["measurands"]]
@@ -40,6 +80,9 @@ def render(data: dict[str, Any], record: Record, config: BenchConfig) -> str:
         counts=counts,
         found=sum(x["found"] for x in data["detectors"]),
         needed=shots_needed,
+        points=POINTS,
+        series=SERIES,
+        bench=config,
         by_name={c["name"]: {m["name"]: m for m in c["measurands"]} for c in data["configurations"]},
     )
 
@@ -52,7 +95,7 @@ def _pictures(c: dict[str, Any], simulated: bool, record: Record, config: BenchC
         "histogram": plots.histogram(
             c["latency_ms"], lines, (rows["latency_p99"]["low"], rows["latency_p99"]["high"]), simulated
         ),
-        "stages": plots.stages(c["stages_ms"], simulated),
+        "stages": plots.stages(c["stages"][0]["ms"], simulated),
     }
     example = c["example"]
     if example:
