@@ -15,7 +15,7 @@ from cocotb.triggers import FallingEdge, ReadOnly, Timer
 from cocotb_tests.engine.runner import run_bench
 from cocotb_tests.i2s.wire import MCLK_PS, I2sReceiver, MasterClock
 
-BUS_PS = 10_000
+BUS_PS = 20_000
 FIFO = 8
 FIRST = 0xFFFF_FFFD  # frame numbers pass 2^32
 COUNTS = ("started_o", "left_o", "silent_o", "underruns_o")
@@ -100,7 +100,7 @@ class Bench:
         await self.set(frame_valid_i=0)
 
     async def until(self, condition: Any, frames: float, what: str) -> None:
-        end = get_sim_time("step") + int(frames * max(self.frame_ps, 20_840_000))
+        end = get_sim_time("step") + int(frames * max(self.frame_ps, 512 * MCLK_PS[0]))
         while not condition():
             assert get_sim_time("step") < end, f"{what}: not within {frames} frames"
             await Timer(100, "ns")
@@ -120,12 +120,12 @@ async def in_order_at_the_rate_last_set(dut: Any) -> None:
     """A new rate and frames in the same moment: none of them plays at an older rate, also when two settings follow each other."""
     b = await Bench(dut).start()
     await b.set(run_i=1)
-    for settings in ([(0, 4)], [(0, 1)], [(1, 8), (0, 2)], [(1, 1)], [(0, 6), (1, 4)], [(0, 3)]):
+    for settings in ([(0, 4)], [(0, 1)], [(1, 8), (0, 2)], [(1, 1)], [(0, 3), (1, 2)], [(0, 3)]):
         for family, half in settings:
             await b.rate(family, half)
         first = len(b.sent)
-        await b.push(12)
-        await b.played(first + 12)
+        await b.push(FIFO + 2)
+        await b.played(first + FIFO + 2)
         mine = [frame for frame in b.receiver.frames if frame.left or frame.right][first:]
         spans = {later.time_ps - sooner.time_ps for sooner, later in pairwise(mine)}
         assert spans == {b.frame_ps}, f"{settings}: frames last {spans} ps, must be {b.frame_ps}"
@@ -175,6 +175,7 @@ async def holds_without_run(dut: Any) -> None:
 async def discard_empties_the_fifo(dut: Any) -> None:
     """Unplayed frames are gone, the one on the wire is whole, and the counts are final once discarded_o has fallen."""
     b = await Bench(dut).start()
+    await b.rate(0, 1)
     await b.set(run_i=1)
     for pause in (0.1, 0.5, 0.9, 2.2):
         started = b.count("started_o")
@@ -201,7 +202,7 @@ async def a_tick_a_frame(dut: Any) -> None:
     """While enabled, whether anything plays or not."""
     b = await Bench(dut).start()
     await b.rate(1, 2)
-    await Timer(1, "ms")
+    await Timer(5 * b.frame_ps, "step")
     assert not b.ticks
     await b.set(tick_enable_i=1)
     await Timer(20 * b.frame_ps, "step")
