@@ -68,11 +68,11 @@ static void set_software(struct pcm *pcm)
 
 void pcm_set(struct pcm *pcm, const struct stream *stream)
 {
+    pcm_set_hardware(pcm->descriptor, stream);
     pcm->stream = *stream;
     pcm->buffer = (int64_t)stream->period * stream->periods;
     pcm->frame_bytes = sample_bytes(stream->format) * stream->channels;
-    pcm->limit_ns = 2000000000 + 4 * pcm->buffer * 1000000000 / stream->rate;
-    pcm_set_hardware(pcm->descriptor, stream);
+    pcm->limit_ns = 500000000 + 4 * pcm->buffer * 1000000000 / stream->rate;
     set_software(pcm);
     if (!strcmp(stream->access, "mmap")) {
         pcm->area = mmap(NULL, (size_t)(pcm->buffer * pcm->frame_bytes), PROT_READ | PROT_WRITE, MAP_SHARED, pcm->descriptor,
@@ -153,8 +153,7 @@ enum pcm_result pcm_wait(struct pcm *pcm)
             return PCM_OK;
         int64_t waited = now_ns() - begin;
         if (waited > pcm->limit_ns)
-            refuse(STATUS_REFUSED, "hw_ptr stands at %lld for %.1f s with %lld frames queued: the device does not complete its messages",
-                   (long long)pcm->played, (double)waited * 1e-9, (long long)(pcm->written - pcm->played));
+            return PCM_STALLED;
         struct pollfd poll_for = {.fd = pcm->descriptor, .events = POLLOUT};
         poll(&poll_for, 1, (int)((pcm->limit_ns - waited) / 1000000 + 1));
     }
@@ -187,8 +186,9 @@ enum pcm_result pcm_write(struct pcm *pcm, const void *frames, int64_t count)
     while (pcm->written < end) {
         int64_t room = pcm_room(pcm), left = end - pcm->written, before = pcm->written;
         if (room < left && room < pcm->stream.period) {
-            if (pcm_wait(pcm) == PCM_XRUN)
-                return PCM_XRUN;
+            enum pcm_result result = pcm_wait(pcm);
+            if (result != PCM_OK)
+                return result;
             continue;
         }
         if (write_now(pcm, next, left < room ? left : room) == PCM_XRUN)

@@ -2,7 +2,7 @@
 // One playback stream of the kernel, by its ioctls (sound/asound.h): exact parameters, positions, writing.
 //
 // Promise: the stream has the period and the buffer asked for, or the program ends and names what the driver allows. Nothing waits
-// longer than `limit_ns`; a device that stops completing is named. Positions count frames since the stream was prepared.
+// longer than `limit_ns`. Positions count frames since the stream was prepared.
 // User's duty: `pcm_open`, `pcm_set`, then `pcm_start` once frames are written; after PCM_XRUN `pcm_prepare`.
 #ifndef PCM_H
 #define PCM_H
@@ -18,7 +18,7 @@ struct stream {
 struct pcm {
     int descriptor;
     struct stream stream;
-    int64_t buffer, frame_bytes;
+    int64_t buffer, frame_bytes;  // 0 until they are granted
     uint64_t boundary;
     uint8_t *area;        // the mapped buffer, with access mmap
     int64_t written;      // appl_ptr
@@ -27,7 +27,8 @@ struct pcm {
     int64_t limit_ns;     // longest wait for room
 };
 
-enum pcm_result { PCM_OK, PCM_XRUN };
+// PCM_STALLED: running for `limit_ns` without a completion.
+enum pcm_result { PCM_OK, PCM_XRUN, PCM_STALLED };
 
 struct pcm_status {
     int64_t now_ns, appl_ptr, hw_ptr, delay, since_update_ns;

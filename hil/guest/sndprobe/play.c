@@ -40,6 +40,8 @@ static void fill(const struct source *source, const struct stream *stream, int64
 
 static void print_record(void *playback)
 {
+    if (!((struct playback *)playback)->frames_written)
+        return;
     json_open(NULL);
     playback_counts(playback);
     json_close();

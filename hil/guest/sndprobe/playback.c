@@ -70,8 +70,10 @@ void playback_counts(void *job)
     json_whole("frames_written", p->frames_written);
     json_whole("xruns", p->xruns);
     probe_counters(&p->probe);
-    json_whole("period", p->stream.period);
-    json_whole("buffer", p->stream.period * p->stream.periods);
+    if (p->granted) {
+        json_whole("period", p->stream.period);
+        json_whole("buffer", p->stream.period * p->stream.periods);
+    }
     json_text("access", p->stream.access);
     json_text("scheduler", p->scheduler);
     if (p->counts)
@@ -121,6 +123,7 @@ void playback_open(struct playback *p)
     p->started = false;
     pcm_open(&p->pcm, p->card_number, p->device);
     pcm_set(&p->pcm, &p->stream);
+    p->granted = true;
 }
 
 void playback_close(struct playback *p)
@@ -137,21 +140,41 @@ void playback_start(struct playback *p)
 
 static enum pcm_result write_period(struct playback *p, const uint8_t *frames)
 {
-    if (pcm_wait(&p->pcm) == PCM_XRUN)
-        return PCM_XRUN;
+    enum pcm_result result = pcm_wait(&p->pcm);
+    if (result != PCM_OK)
+        return result;
     note(p, false);
-    if (pcm_write(&p->pcm, frames, p->stream.period) == PCM_XRUN)
-        return PCM_XRUN;
+    result = pcm_write(&p->pcm, frames, p->stream.period);
+    if (result != PCM_OK)
+        return result;
     if (!p->held && pcm_room(&p->pcm) < p->stream.period)
         playback_start(p);
     return PCM_OK;
+}
+
+// The driver takes completions of exactly one buffer between two looks for none (its hw_ptr is where it was), so an underrun can show
+// as a stream that stands still; the probe page tells the two apart.
+static _Noreturn void stalled(struct playback *p)
+{
+    const struct pcm *pcm = &p->pcm;
+    double limit_s = (double)pcm->limit_ns * 1e-9;
+    long long queued = (long long)(pcm->written - pcm->played);
+    probe_count(&p->probe);
+    if (probe_underruns(&p->probe))
+        refuse(STATUS_XRUN, "underrun: the device has run dry, and the driver did not see the completions of a whole buffer (hw_ptr stands at "
+               "%lld for %.1f s)", (long long)pcm->played, limit_s);
+    refuse(STATUS_REFUSED, "hw_ptr stands at %lld for %.1f s with %lld frames queued: the device does not complete its messages",
+           (long long)pcm->played, limit_s, queued);
 }
 
 void playback_write(struct playback *p, const uint8_t *frames, int64_t periods)
 {
     for (int64_t i = 0; i < (frames ? periods : 1); i++) {
         const uint8_t *period = frames ? frames + i * p->stream.period * p->pcm.frame_bytes : p->silence;
-        while (write_period(p, period) == PCM_XRUN) {
+        enum pcm_result result;
+        while ((result = write_period(p, period)) != PCM_OK) {
+            if (result == PCM_STALLED)
+                stalled(p);
             p->xruns++;
             note(p, true);
             if (!p->keep_going)

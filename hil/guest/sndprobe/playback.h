@@ -21,7 +21,7 @@ struct playback {
     struct card card;
     struct probe probe;
     struct pcm pcm;
-    bool keep_going, started;
+    bool keep_going, granted, started;
     bool held;  // a full buffer does not start the stream
     int64_t frames_written, xruns;
     uint8_t *silence;

@@ -198,6 +198,11 @@ void probe_count(struct probe *probe)
         probe->count[i] = probe_read(probe, counters[i].offset) - probe->zero[i];
 }
 
+uint32_t probe_underruns(const struct probe *probe)
+{
+    return probe->count[0];
+}
+
 void probe_counters(const struct probe *probe)
 {
     for (int i = 0; i < 5; i++) {

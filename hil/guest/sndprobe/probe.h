@@ -40,6 +40,7 @@ int64_t probe_ns(const struct probe *probe, uint64_t ticks);
 
 void probe_zero(struct probe *probe);            // counters count from here
 void probe_count(struct probe *probe);           // reads them
+uint32_t probe_underruns(const struct probe *probe);
 void probe_counters(const struct probe *probe);  // what was read, as keys of an open object
 
 #endif

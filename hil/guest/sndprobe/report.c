@@ -96,10 +96,10 @@ void json_hex(const char *key, const char *format, uint64_t value)
     json_text(key, text);
 }
 
-void json_true(const char *key)
+void json_truth(const char *key, bool value)
 {
     place(key);
-    fputs("true", stdout);
+    fputs(value ? "true" : "false", stdout);
 }
 
 void json_null(const char *key)
@@ -124,7 +124,7 @@ static _Noreturn void end(enum status status, const char *error)
     if (ending.settle)
         ending.settle(ending.job, status);
     json_open(NULL);
-    json_true("done");
+    json_truth("done", true);
     json_whole("status", status);
     if (error)
         json_text("error", error);

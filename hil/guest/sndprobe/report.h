@@ -25,7 +25,7 @@ void json_list_end(void);
 void json_text(const char *key, const char *value);  // NULL: null
 void json_whole(const char *key, int64_t value);
 void json_hex(const char *key, const char *format, uint64_t value);  // a string; `format` prints an unsigned long long
-void json_true(const char *key);
+void json_truth(const char *key, bool value);
 void json_null(const char *key);
 
 // Called once before the last line, in every way a command can end: switch pins off, print what is left. Its `counts` are called

@@ -4,22 +4,16 @@
 //
 // A burst begins a period, and so a message; the marker is written right before the hand-over; markers are at least `spacing` apart;
 // with notify, first_bit and complete the pin shows that event of the burst's message and no other.
+#include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "playback.h"
 #include "report.h"
+#include "shot.h"
 #include "stages.h"
 #include "stimulus.h"
 #include "verbs.h"
-
-struct shot {
-    long code;
-    struct pcm_status told;
-    struct stages stages;
-    enum { PIN_OFF, PIN_ON, PIN_DONE } pin;
-    bool done;
-};
 
 static struct {
     struct playback playback;
@@ -33,6 +27,7 @@ static struct {
     int64_t open;       // first shot that is not done
     int64_t made;       // shots handed over
     uint32_t random, lost;
+    int polling;        // whether the driver lets the device poll; -1: not known
 } job;
 
 static double random_phase(void)  // 0..1, high bits of a 32-bit linear congruential generator
@@ -43,29 +38,9 @@ static double random_phase(void)  // 0..1, high bits of a 32-bit linear congruen
 
 static void print_shots(void *unused)
 {
-    static const char *const names[STAGES] = {"A", "N", "F", "W", "C"};
     (void)unused;
-    for (int64_t i = 0; i < job.made && job.shots[i].done; i++) {
-        const struct shot *shot = &job.shots[i];
-        json_open(NULL);
-        json_whole("shot", i);
-        json_whole("code", shot->code);
-        json_whole("frame", shot->told.appl_ptr);
-        json_whole("told_frames", shot->told.delay);
-        json_whole("since_update_ns", shot->told.since_update_ns);
-        json_whole("appl_ptr", shot->told.appl_ptr);
-        json_whole("hw_ptr", shot->told.hw_ptr);
-        json_text("state", shot->told.state);
-        json_open("stages_ns");
-        for (int stage = 0; stage < STAGES; stage++) {
-            if (shot->stages.known[stage])
-                json_whole(names[stage], shot->stages.ns[stage]);
-            else
-                json_null(names[stage]);
-        }
-        json_close();
-        json_close();
-    }
+    for (int64_t i = 0; i < job.made && job.shots[i].done; i++)
+        shot_print(&job.shots[i], i);
     job.lost += stages_lost(&job.log);
 }
 
@@ -73,6 +48,12 @@ static void print_lost(void *unused)
 {
     (void)unused;
     json_whole("events_lost", job.lost);
+    json_truth("event_idx", strlen(job.playback.card.features) > VIRTIO_RING_F_EVENT_IDX &&
+                                job.playback.card.features[VIRTIO_RING_F_EVENT_IDX] == '1');
+    if (job.polling < 0)
+        json_null("msg_polling");
+    else
+        json_truth("msg_polling", job.polling);
 }
 
 // The burst of shot `number`, then silence, `frames` in all.
@@ -176,13 +157,24 @@ static void shoot(long number)
     follow();
 }
 
+// The driver has sent the first messages of a stream, which it must notify unless it lets the device poll.
+static void look_for_polling(void)
+{
+    stages_drain(&job.log);
+    if (job.playback.probe.page && !stages_lost(&job.log))
+        job.polling = job.log.notifies == 0;
+}
+
 static void continuous(void)
 {
     struct playback *p = &job.playback;
     playback_open(p);
     stages_begin(&job.log, &p->probe);
+    stages_watch(&job.log, true);
     for (long i = 0; i <= p->stream.periods; i++)
         playback_write(p, NULL, 1);
+    look_for_polling();
+    stages_watch(&job.log, false);
     for (long number = 0; number < job.count; number++) {
         while (!due())
             silent_period();
@@ -209,6 +201,7 @@ static void cold_shot(long number)
     hand_over(number, p->stream.periods);
     p->held = false;
     playback_start(p);
+    look_for_polling();
     if (later) {
         sleep_until(now_ns() + period_ns / 2 + (marker("complete") ? period_ns : 0));
         probe_select(&p->probe, "off");
@@ -253,6 +246,7 @@ void verb_shots(int count, char **words)
     struct playback *p = &job.playback;
     playback_defaults(p);
     job.count = job.seed = 1;
+    job.polling = -1;
     job.spacing_ms = 100;
     struct option table[] = {
         PLAYBACK_OPTIONS(p),

@@ -11,7 +11,7 @@ void stages_begin(struct stage_log *log, const struct probe *probe)
 {
     log->probe = probe;
     log->count = 0;
-    log->completed = 0;
+    log->completed = log->notifies = 0;
     probe_log(probe, 0);
     probe_discard(probe);
     log->lost = probe_read(probe, PROBE_EVENT_LOST);
@@ -23,12 +23,18 @@ void stages_watch(struct stage_log *log, bool all)
     probe_log(log->probe, all ? WATCHED : COUNTED);
 }
 
+static bool is_notify(const struct entry *entry)
+{
+    return entry->kind == PROBE_EV_NOTIFY && (entry->arg & 0xffff) == VIRTIO_SND_VQ_TX;
+}
+
 void stages_drain(struct stage_log *log)
 {
     struct entry entry;
     for (unsigned most = 4 * PROBE_LOG_DEPTH; most && probe_next(log->probe, &entry); most--) {
         struct logged *at = &log->entries[log->count++ % STAGE_ENTRIES];
         at->entry = entry;
+        log->notifies += is_notify(&entry);
         at->message = entry.kind == PROBE_EV_COMPLETE ? log->completed++ : -1;
     }
 }
@@ -78,7 +84,7 @@ void stages_find(const struct stage_log *log, int64_t message, uint32_t marker, 
     }
     // The first notify of the tx queue between marker and fetch.
     for (; stages->known[STAGE_A] && place < fetched && fetched < log->count && !stages->known[STAGE_N]; place++)
-        if (at(log, place)->entry.kind == PROBE_EV_NOTIFY && (at(log, place)->entry.arg & 0xffff) == VIRTIO_SND_VQ_TX)
+        if (is_notify(&at(log, place)->entry))
             found(stages, ticks, STAGE_N, at(log, place));
     for (int stage = 0; stage < STAGES; stage++) {
         stages->known[stage] &= stages->known[STAGE_A];

@@ -4,6 +4,7 @@
 // Promise: A the application's marker, N the notify that exposed the message (unknown if the driver sent none), F its first payload
 // beat, W its first bit, C its used index in memory. A message is known by its number: the driver sends one a period and the device
 // completes them in order. When the log lost an entry, nothing more is claimed.
+// A driver that sent no notify at all for the first messages of a stream lets the device poll.
 // User's duty: `stages_begin` before the stream is started, `stages_drain` at least once in 50 periods.
 #ifndef STAGES_H
 #define STAGES_H
@@ -30,6 +31,7 @@ struct stage_log {
     } entries[STAGE_ENTRIES];
     uint64_t count;      // entries taken since the begin
     int64_t completed;   // messages completed since the begin
+    int64_t notifies;    // of the tx queue, while all stages were watched
     uint32_t lost;
 };
 
