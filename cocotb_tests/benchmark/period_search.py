@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+# How a trial ends that did not play.
+XRUN, UNDERRUN, STALE = "xrun", "underrun in the device", "a frame lost, repeated or silent"
+
 
 async def smallest(attempt: Callable[[int], Awaitable[str]], largest: int) -> tuple[int | None, list[tuple[int, str]]]:
     """`attempt(frames)` answers what went wrong, or an empty text. Returns the length (None: not even `largest` works) and all

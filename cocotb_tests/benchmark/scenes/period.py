@@ -15,13 +15,13 @@ from typing import Any
 import cocotb
 import numpy as np
 
-from cocotb_tests.benchmark.period_search import smallest
+from cocotb_tests.benchmark.period_search import STALE, UNDERRUN, XRUN, smallest
 from cocotb_tests.benchmark.scenes.stage import Stage, case, found
 from virtone.model.errors import Xrun
 from virtone.model.pcm_hw import HwParams
 from virtone.virtio import probe
 
-LARGEST = 256
+LARGEST = 128
 _PERIODS, _LEAST_MS = 40, 4.0
 _UNDERRUNS = int(probe.PROBE_BASE) + int(probe.PROBE_UNDERRUNS)
 
@@ -41,6 +41,7 @@ async def trial(stage: Stage, params: HwParams, reaction_ns: float, rng: np.rand
     data, slots = sound(rng, total * params.period_size, width)
     underruns = await port.read32(_UNDERRUNS)
     pcm = await stage.open(params)
+    await port.sleep_ns(4e9 / params.rate)  # what the last trial left in the serializer has gone out
     first = port.ring.frames_written
     played, trouble = 0, ""
     try:
@@ -51,16 +52,17 @@ async def trial(stage: Stage, params: HwParams, reaction_ns: float, rng: np.rand
             await pcm.writei(data[k * params.period_bytes : (k + 1) * params.period_bytes])
         played = (await pcm.status()).hw_ptr
     except Xrun:
-        trouble = "xrun: the application found the buffer empty"
+        trouble = XRUN
     if await port.read32(_UNDERRUNS) != underruns and not trouble:
-        trouble = "underrun: the device found no frame"
+        trouble = UNDERRUN
+    await port.sleep_ns(3e9 / params.rate)  # a frame is in the ring when the next one begins
     frames = port.ring.frames(first, port.ring.frames_written - first)
     await pcm.close()
     if trouble:
         return trouble
     heard = np.stack([frames["left"], frames["right"]], axis=1).astype(np.int64)
     begin = int(np.argmax(heard.any(axis=1)))
-    return "" if np.array_equal(heard[begin : begin + played], slots[:played]) else "a frame was lost, repeated or silent"
+    return "" if np.array_equal(heard[begin : begin + played], slots[:played]) else STALE
 
 
 @cocotb.test(timeout_time=100, timeout_unit="sec")

@@ -43,6 +43,8 @@ async def registers(dut: Any) -> None:
         await stage.probe()
         probes.append((port.now_ns() - now, time.perf_counter() - wall, time.process_time() - cpu))
         what["probe_accesses"] = port.page.command_seq - accesses
-    for name, column in zip(("probe_sim_ns", "probe_wall_s", "probe_cpu_s"), zip(*probes[1:], strict=True), strict=True):
+    for name, column in zip(
+        ("probe_sim_ns", "probe_wall_s", "probe_cpu_s"), zip(*probes[1:], strict=True), strict=True
+    ):
         what[name] = list(column)
     found(what)
