@@ -23,7 +23,7 @@ int64_t burst_frames(long rate)
 
 static int32_t coarse(int64_t value)
 {
-    return (int32_t)(value >> 16 << 16);
+    return (int32_t)(value & ~INT64_C(0xffff));  // two's complement: rounds towards minus infinity
 }
 
 // Chip of one code as +1 or -1; 0 before the first and after the last.
