@@ -94,7 +94,7 @@ module vsnd_top
   logic [12:0] reg_addr;
   logic [31:0] reg_wdata, mmio_rdata, probe_rdata;
   logic [3:0]  reg_wstrb;
-  logic        axil_busy, mmio_busy, probe_busy, device_reset;
+  logic        axil_busy, mmio_busy, probe_busy, device_reset, reg_hold;
 
   assign reg_probe = reg_addr[12];
 
@@ -104,19 +104,19 @@ module vsnd_top
     else if (reg_rd) reg_probe_q <= reg_probe;
   end
 
-  // A reset takes a few audio clock cycles. Drivers do not wait for it (Linux: vm_reset), so the next access does:
-  // nothing is accepted from the bus while it lasts.
+  // A reset takes a few audio clock cycles, and so may QueueReady = 0. Drivers do not wait for them (Linux: vm_reset,
+  // vm_del_vq), so the next access does: nothing is accepted from the bus while they last.
   logic awready, wready, arready;
-  assign s_axil_awready_o = awready && !device_reset;
-  assign s_axil_wready_o  = wready && !device_reset;
-  assign s_axil_arready_o = arready && !device_reset;
+  assign s_axil_awready_o = awready && !reg_hold;
+  assign s_axil_wready_o  = wready && !reg_hold;
+  assign s_axil_arready_o = arready && !reg_hold;
 
   axil_slave u_axil_slave (
     .clk_i, .rst_ni,
-    .s_axil_awaddr_i, .s_axil_awvalid_i(s_axil_awvalid_i && !device_reset), .s_axil_awready_o(awready),
-    .s_axil_wdata_i, .s_axil_wstrb_i, .s_axil_wvalid_i(s_axil_wvalid_i && !device_reset), .s_axil_wready_o(wready),
+    .s_axil_awaddr_i, .s_axil_awvalid_i(s_axil_awvalid_i && !reg_hold), .s_axil_awready_o(awready),
+    .s_axil_wdata_i, .s_axil_wstrb_i, .s_axil_wvalid_i(s_axil_wvalid_i && !reg_hold), .s_axil_wready_o(wready),
     .s_axil_bresp_o, .s_axil_bvalid_o, .s_axil_bready_i,
-    .s_axil_araddr_i, .s_axil_arvalid_i(s_axil_arvalid_i && !device_reset), .s_axil_arready_o(arready),
+    .s_axil_araddr_i, .s_axil_arvalid_i(s_axil_arvalid_i && !reg_hold), .s_axil_arready_o(arready),
     .s_axil_rdata_o, .s_axil_rresp_o, .s_axil_rvalid_o, .s_axil_rready_i,
     .reg_wr_o(reg_wr), .reg_rd_o(reg_rd), .reg_addr_o(reg_addr), .reg_wdata_o(reg_wdata), .reg_wstrb_o(reg_wstrb),
     .reg_rdata_i(reg_probe_q ? probe_rdata : mmio_rdata), .busy_o(axil_busy)
@@ -148,7 +148,7 @@ module vsnd_top
     .wstrb_i(reg_wstrb), .rdata_o(mmio_rdata_raw),
     .queue_cfg_o(queue_cfg), .ring_features_o(ring_features), .driver_ok_o(driver_ok),
     .notify_o(notify), .notify_idx_o(notify_idx), .notify_value_o(notify_value),
-    .device_reset_o(device_reset), .queue_clear_o(queue_clear), .queue_idle_i(queue_idle), .core_idle_i(core_idle),
+    .device_reset_o(device_reset), .hold_o(reg_hold), .queue_clear_o(queue_clear), .queue_idle_i(queue_idle), .core_idle_i(core_idle),
     .used_irq_i(used_irq), .fault_i(fault), .irq_o, .isr_o(isr), .busy_o(mmio_busy)
   );
 

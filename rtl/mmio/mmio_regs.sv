@@ -30,6 +30,7 @@ module mmio_regs
   output logic       [31:0]           notify_value_o,  // as written
 
   output logic                        device_reset_o,  // level
+  output logic                        hold_o,          // level: the user lets no access begin
   output logic       [NumQueues-1:0]  queue_clear_o,   // level, also high during device reset
   input  logic       [NumQueues-1:0]  queue_idle_i,
   input  logic                        core_idle_i,
@@ -109,7 +110,7 @@ module mmio_regs
   // -------------------------------------------------------------------------------------------
   // Queues
   // -------------------------------------------------------------------------------------------
-  logic [NumQueues-1:0] ready, in_reset, clear;
+  logic [NumQueues-1:0] ready, in_reset, clear, hold;
 
   for (genvar q = 0; q < NumQueues; q++) begin : gen_queue
     queue_regs #(
@@ -126,11 +127,13 @@ module mmio_regs
       .in_reset_o    (in_reset[q]),
       .cfg_o         (queue_cfg_o[q]),
       .clear_o       (clear[q]),
+      .hold_o        (hold[q]),
       .idle_i        (queue_idle_i[q])
     );
   end
 
   assign queue_clear_o = clear;
+  assign hold_o        = device_reset_o || (|hold);
 
   // -------------------------------------------------------------------------------------------
   // Notifications. A queue that is not ready is not notified.

@@ -6,7 +6,8 @@
 // power of two of 1..SizeMax. Taking a queue back, by QueueReset = 1 or by QueueReady = 0, asserts clear_o
 // until idle_i. QueueReset reads 1 until then, all other writes are ignored, and in the end QueueReset and QueueReady
 // read 0 and size and addresses are forgotten, as by a device reset. QueueReady reads what was written last,
-// so after QueueReady = 0 the queue may be set up again at once; it serves when the clear is over.
+// so after QueueReady = 0 the queue may be set up again at once; it serves when the clear is over. A driver that reads
+// QueueReady back as 0 frees the ring (virtio 1.4, 4.2.2.2), so no register access may be answered while hold_o.
 // The user must give reset_i for one cycle at a device reset and hold device_reset_i until it is over; the driver may
 // already write the registers meanwhile, but cfg_o.ready stays low.
 module queue_regs
@@ -28,6 +29,7 @@ module queue_regs
 
   output queue_cfg_t  cfg_o,
   output logic        clear_o,
+  output logic        hold_o,          // QueueReady = 0 was written and the queue is not at rest yet
   input  logic        idle_i
 );
   import virtio_mmio_pkg::*;
@@ -44,6 +46,7 @@ module queue_regs
   assign ready_o    = cfg_q.ready;
   assign in_reset_o = forget_q;
   assign clear_o    = clearing_q || device_reset_i;
+  assign hold_o     = clearing_q && !forget_q;
 
   always_comb begin
     cfg_o       = cfg_q;

@@ -22,7 +22,7 @@ module avail_reader
   input  logic [15:0]    notify_idx_i, // avail index carried by NOTIFICATION_DATA
   input  logic           poll_i,
   input  logic           drain_i,
-  output logic           caught_up_o,  // avail.idx was read since drain_i rose, and all of it delivered
+  output logic           caught_up_o,  // avail.idx was read since drain_i rose, and everything up to it delivered
 
   output logic           head_valid_o,
   output logic [15:0]    head_o,
@@ -64,6 +64,7 @@ module avail_reader
   logic        look_q, look_d;            // avail.idx must be read
   logic        enable_q;
   logic        drain_q, asked_q, asked_d, fresh_q, fresh_d;
+  logic [15:0] due_q, due_d;              // drain: entries to deliver, of those published when it began (once fresh_q)
   logic [1:0][63:0] beat_q;
   logic        second_q, second_d;        // the next beat to come is the second one
   logic [3:0]  left_q, left_d;            // entries in beat_q still to deliver
@@ -113,6 +114,7 @@ module avail_reader
     look_d      = look_q;
     asked_d     = asked_q;
     fresh_d     = fresh_q;
+    due_d       = due_q;
     second_d    = second_q;
     left_d      = left_q;
     lane_d      = lane_q;
@@ -140,6 +142,8 @@ module avail_reader
           fresh_d = fresh_q || asked_q;
           if (idx_ahead > cfg_i.size)    state_d = Fault;
           else if (idx_ahead >= pending) avail_d = idx_read;
+          // What is published after this does not prolong the drain.
+          if (asked_q && !fresh_q) due_d = avail_d - last_q;
         end
       end
 
@@ -166,6 +170,7 @@ module avail_reader
           last_d = last_q + 16'd1;
           lane_d = lane_q + 3'd1;
           left_d = left_q - 4'd1;
+          if (due_q != 0) due_d = due_q - 16'd1;
           if (left_d == 0) state_d = Idle;
         end
       end
@@ -214,6 +219,7 @@ module avail_reader
       drain_q     <= 1'b0;
       asked_q     <= 1'b0;
       fresh_q     <= 1'b0;
+      due_q       <= '0;
       beat_q      <= '0;
       second_q    <= 1'b0;
       left_q      <= '0;
@@ -238,6 +244,7 @@ module avail_reader
       drain_q     <= drain_i;
       asked_q     <= asked_d;
       fresh_q     <= fresh_d;
+      due_q       <= due_d;
       second_q    <= second_d;
       left_q      <= left_d;
       lane_q      <= lane_d;
@@ -252,9 +259,10 @@ module avail_reader
   assign head_valid_o = state_q == Deliver;
   assign head_o       = 16'(128'(beat_q) >> {lane_q, 4'd0});
   // A queue that is not in service has nothing to drain.
-  assign caught_up_o  = drain_q && drain_i && (!enable_i || (fresh_q && !look_q && pending == 0 && state_q == Idle));
+  assign caught_up_o  = drain_q && drain_i && (!enable_i || (fresh_q && due_q == 0));
   assign fault_o      = state_q == Fault;
-  assign busy_o       = !(state_q inside {Idle, Deliver}) || (state_q == Deliver && head_ready_i) ||
-                        (state_q == Idle && state_d != Idle) || drain_i != drain_q || enable_i != enable_q;
+  assign busy_o       = clear_i ? (state_q != Idle || drain_q || enable_q)
+                                : (!(state_q inside {Idle, Deliver}) || (state_q == Deliver && head_ready_i) ||
+                                   (state_q == Idle && state_d != Idle) || drain_i != drain_q || enable_i != enable_q);
 
 endmodule

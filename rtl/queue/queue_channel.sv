@@ -178,6 +178,7 @@ module queue_channel
   reply_e      reply_q, reply_d;
   logic        reply_last_q;  // the whole response has been pushed
   logic [15:0] reply_head_q;
+  logic        last_pushed;   // in this cycle
   logic        begin_reply, scatter_done, scatter_pop, begin_used, used_done, used_irq;
   logic        wseg_valid, wseg_next, wchain_end;
   logic [63:0] wseg_addr;
@@ -191,6 +192,7 @@ module queue_channel
   assign reply_ready_o = reply_valid_i && reply_q == Ready && !clear_i;
   assign reply_pop_o   = (reply_q == Scatter) ? scatter_pop : reply_q == Swallow;
   assign reply_done_o  = used_done || reply_q == Swallowed;
+  assign last_pushed   = reply_push_i && reply_pop_o && reply_last_i;
 
   always_comb begin
     reply_d = reply_q;
@@ -202,8 +204,8 @@ module queue_channel
       default:   reply_d = Ready;
     endcase
     // A fault while answering: what was not pushed yet is swallowed, what was is done.
-    if (halted_q && reply_q == Scatter) reply_d = reply_last_q ? Swallowed : Swallow;
-    if (halted_q && reply_q == Used)    reply_d = Swallowed;
+    if (halted_q && reply_q == Scatter) reply_d = (reply_last_q || last_pushed) ? Swallowed : Swallow;
+    if (halted_q && reply_q == Used)    reply_d = used_done ? Ready : Swallowed;
   end
 
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -218,7 +220,7 @@ module queue_channel
       reply_q <= reply_d;
       if (begin_reply) reply_head_q <= reply_chain_i.head;
       if (reply_q == Ready) reply_last_q <= 1'b0;
-      else if (reply_push_i && reply_pop_o && reply_last_i) reply_last_q <= 1'b1;
+      else if (last_pushed) reply_last_q <= 1'b1;
     end
   end
 
