@@ -83,8 +83,9 @@ class VirtualBench:
             )
         return places[name]
 
-    def check(self) -> None:
-        """Raise VirtualBenchError if it has died."""
+    def check(self, within_s: float = 0.0) -> None:
+        """Raise VirtualBenchError if it has died, or does so within `within_s` seconds."""
+        self._ended_within(within_s)
         status = self._status()
         if status is not None:
             raise VirtualBenchError(f"the virtual bench ended by itself ({_describe(status)}){self._said()}")
@@ -163,7 +164,9 @@ class VirtualBench:
         size = self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, size - 2000))
         lines = [line for line in self._stderr.read().decode("utf-8", "replace").splitlines() if line.strip()]
-        return f"; it said: {' | '.join(lines[-3:])}" if lines else "; it said nothing"
+        errors = [place for place, line in enumerate(lines) if line.startswith("error:")]
+        told = lines[errors[-1] :][:3] if errors else lines[-3:]  # its own error, else the last it said
+        return f"; it said: {' | '.join(told)}" if lines else "; it said nothing"
 
 
 def _describe(status: int | None) -> str:

@@ -8,7 +8,7 @@ prompt, or raises one `BenchError` and leaves nothing open or running. Its user 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .board import Board
@@ -18,6 +18,8 @@ from .errors import BenchError, VirtualBenchError
 from .instruments import DRIVERS
 from .launch import VirtualBench
 from .transport import SerialLine, open_visa
+
+DYING_S = 1.0  # the bench may need this long to notice, and say, why it ends
 
 
 class Bench:
@@ -36,6 +38,50 @@ class Bench:
         return at_instrument_s * self.config.time_scale
 
 
+def open_instrument(config: BenchConfig, name: str, resolve: Callable[[str], str] = str) -> Any:
+    """Driver of one instrument that has answered to its name. Errors: InstrumentError, VirtualBenchError; BenchError when simulated
+    and physical parts would mix."""
+    item = config.instruments[name]
+    link = open_visa(resolve(item.resource), timeout_s=item.timeout_s)
+    try:
+        instrument = DRIVERS[item.driver](link, item.serial or None)
+        if instrument.identity.simulated != config.simulated:
+            raise BenchError(
+                f"{item.resource}: {instrument.identity} is {'simulated' if not config.simulated else 'physical'}, the bench file "
+                f"{config.file} describes a {'virtual' if config.simulated else 'physical'} bench; they do not mix"
+            )
+    except BaseException:
+        link.close()
+        raise
+    return instrument
+
+
+def open_console(config: BenchConfig, resolve: Callable[[str], str] = str, log: Any = None) -> Console:
+    """The board's console at its prompt. Errors: ConsoleError, VirtualBenchError."""
+    line = SerialLine(resolve(config.console.port), config.console.baud)
+    try:
+        console = Console(line, config.console.prompt, config.console.timeout_s, log)
+        console.reach_prompt()
+    except BaseException:
+        line.close()
+        raise
+    return console
+
+
+@contextlib.contextmanager
+def true_cause(virtual: VirtualBench | None) -> Iterator[None]:
+    """A virtual bench that has died is the cause of whatever failed: its VirtualBenchError takes the place of another BenchError."""
+    try:
+        yield
+    except BenchError as error:
+        if virtual is not None:
+            try:
+                virtual.check(DYING_S)
+            except VirtualBenchError as cause:
+                raise cause from error
+        raise
+
+
 @contextlib.contextmanager
 def open_bench(config: BenchConfig, log: Any = None) -> Iterator[Bench]:
     """Start (if virtual) and open a bench; `log(text)` receives the console's text."""
@@ -43,27 +89,12 @@ def open_bench(config: BenchConfig, log: Any = None) -> Iterator[Bench]:
         virtual = None
         if config.virtual is not None:
             virtual = stack.enter_context(VirtualBench.start(config.virtual.command, config.virtual.ready_timeout_s))
+        stack.enter_context(true_cause(virtual))
         resolve = virtual.resolve if virtual else str
         instruments = {}
-        for name, item in config.instruments.items():
-            link = open_visa(resolve(item.resource), timeout_s=item.timeout_s)
-            stack.callback(link.close)
-            instruments[name] = DRIVERS[item.driver](link, item.serial or None)
-            if instruments[name].identity.simulated != config.simulated:
-                raise BenchError(
-                    f"{item.resource}: {instruments[name].identity} is {'simulated' if not config.simulated else 'physical'}, the bench file "
-                    f"{config.file} describes a {'virtual' if config.simulated else 'physical'} bench; they do not mix"
-                )
-        line = SerialLine(resolve(config.console.port), config.console.baud)
-        stack.callback(line.close)
-        console = Console(line, config.console.prompt, config.console.timeout_s, log)
-        console.reach_prompt()
-        try:
-            yield Bench(config, Board(console), instruments, virtual)
-        except BenchError as error:
-            if virtual is not None:
-                try:
-                    virtual.check()  # the real cause of a lost instrument is often here
-                except VirtualBenchError as cause:
-                    raise cause from error
-            raise
+        for name in config.instruments:
+            instruments[name] = open_instrument(config, name, resolve)
+            stack.callback(instruments[name].close)
+        console = open_console(config, resolve, log)
+        stack.callback(console.close)
+        yield Bench(config, Board(console), instruments, virtual)

@@ -74,11 +74,13 @@ class Record:
             (folder / "captures").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RecordError.unwritable(folder, error) from error
+        for left in (*folder.glob(".*.part"), *folder.glob("captures/.*.part")):  # of a run that was killed
+            left.unlink(missing_ok=True)
         for name, source in (("plan.toml", plan), ("bench.toml", bench)):
             kept = folder / name
             if (folder / "log.jsonl").exists() and (not kept.exists() or file_sha256(kept) != file_sha256(source)):
                 raise RecordError(
-                    f"{folder}: holds a run with another {name} than {source}; remove it, or choose another --out"
+                    f"{folder}: holds a run with another {name} than {source}; right is the same {name}, or another --out"
                 )
             aside = folder / f".{name}.part"
             with writing(kept, aside):

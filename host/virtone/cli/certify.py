@@ -56,7 +56,7 @@ class Bar:
 
 def run(options: argparse.Namespace) -> int:
     plan, config = load_plan(options.plan), load_bench(options.bench)
-    Record.create(options.out, plan.file, config.file)  # what is wrong with the folder is said before anything starts
+    record = Record.create(options.out, plan.file, config.file)  # what is wrong with it is said before anything starts
     console = Console()
     columns = (
         TextColumn("{task.description:<28}"),
@@ -68,8 +68,9 @@ def run(options: argparse.Namespace) -> int:
     )
     with Progress(*columns, console=console, transient=True) as progress, Ahead(options.out) as ahead:
         bar = Bar(progress)
-        with open_bench(config) as bench:
-            record = certify(bench, plan, options.out, bar, ahead.submit)
+        if not record.has("end"):
+            with open_bench(config) as bench:
+                record = certify(bench, plan, options.out, bar, ahead.submit)
         bar.step("computing and writing")
         data = write_all(record, plan, config, ahead.results())
     show(data, console)

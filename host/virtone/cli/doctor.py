@@ -7,12 +7,15 @@ Exit codes: 0 all well, 1 something is wrong, 2 unusable bench file.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 from pathlib import Path
 
+from virtone.bench.board import Board
 from virtone.bench.config import BenchConfig, load_bench
 from virtone.bench.errors import BenchError
-from virtone.bench.session import Bench, open_bench
+from virtone.bench.launch import VirtualBench
+from virtone.bench.session import open_console, open_instrument, true_cause
 
 WARN_DAYS = 30
 
@@ -25,16 +28,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     config = load_bench(options.bench)
-    print(f"ok    {options.bench}: {config.title}{' (simulated)' if config.simulated else ''}")
+    say(True, f"{options.bench}: {config.title}{' (simulated)' if config.simulated else ''}")
     good = calibration(config)
-    try:
-        with open_bench(config) as bench:
-            good &= parts(bench)
-    except BenchError as error:
-        print(f"WRONG {error}")
-        good = False
+    with contextlib.ExitStack() as stack:
+        virtual = None
+        try:
+            if config.virtual is not None:
+                virtual = stack.enter_context(
+                    VirtualBench.start(config.virtual.command, config.virtual.ready_timeout_s)
+                )
+                say(
+                    True,
+                    f"virtual bench: {', '.join(f'{k} {v}' for k, v in virtual.ready.get('versions', {}).items())}",
+                )
+        except BenchError as error:
+            good = say(False, str(error))
+        else:
+            good &= parts(config, virtual, stack)
     print("all well" if good else "not ready: see the lines marked WRONG")
     return 0 if good else 1
+
+
+def say(good: bool, text: str) -> bool:
+    """One finding; returns whether it is a good one."""
+    print(f"{'ok   ' if good else 'WRONG'} {text}")
+    return good
 
 
 def calibration(config: BenchConfig, today: datetime.date | None = None) -> bool:
@@ -46,26 +64,34 @@ def calibration(config: BenchConfig, today: datetime.date | None = None) -> bool
     for name, item in config.instruments.items():
         due = item.calibration_due
         if not item.calibrated(today):
-            print(
-                f"WRONG {name}: calibration {'date unknown' if due is None else f'expired on {due}'}; every verdict will be INCONCLUSIVE; "
-                f"have it calibrated and enter calibration_due in {config.file}"
+            good = say(
+                False,
+                f"{name}: calibration {'date unknown' if due is None else f'expired on {due}'}; every verdict will be INCONCLUSIVE; "
+                f"have it calibrated and enter calibration_due in {config.file}",
             )
-            good = False
         else:
-            print(f"ok    {name}: calibrated until {due}{' (soon due)' if (due - today).days < WARN_DAYS else ''}")
+            say(True, f"{name}: calibrated until {due}{' (soon due)' if (due - today).days < WARN_DAYS else ''}")
     return good
 
 
-def parts(bench: Bench) -> bool:
-    """What each open part says of itself."""
-    good = True
-    for name, instrument in bench.instruments.items():
-        print(f"ok    {name}: {instrument.identity}")
-    for what in ("version", "info"):
+def parts(config: BenchConfig, virtual: VirtualBench | None, stack: contextlib.ExitStack) -> bool:
+    """Open every part by itself, so that one that is missing hides no other; what each says of itself."""
+    good, resolve = True, virtual.resolve if virtual else str
+    for name in config.instruments:
         try:
-            said = getattr(bench.board, what)()
-            print(f"ok    board {what}: {', '.join(f'{k} {v}' for k, v in said.items())}")
+            with true_cause(virtual):
+                instrument = open_instrument(config, name, resolve)
+            stack.callback(instrument.close)
+            say(True, f"{name}: {instrument.identity} at {resolve(config.instruments[name].resource)}")
         except BenchError as error:
-            print(f"WRONG board: {error}")
-            good = False
+            good = say(False, f"{name}: {error}")
+    try:
+        with true_cause(virtual):
+            console = open_console(config, resolve)
+            stack.callback(console.close)
+            board = Board(console)
+            for what in ("version", "info"):
+                say(True, f"board {what}: {', '.join(f'{k} {v}' for k, v in getattr(board, what)().items())}")
+    except BenchError as error:
+        good = say(False, f"board: {error}")
     return good

@@ -5,19 +5,18 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 
-from virtone.bench.errors import BenchError
-from virtone.signal.capture import CaptureError
-from virtone.signal.integrity import IntegrityError
-from virtone.signal.latency import EstimateError
-from virtone.signal.stimulus import StimulusError
-
-from . import certify, doctor, play, verify
-
-VERBS = {"certify": certify, "verify": verify, "play": play, "doctor": doctor}
+VERBS = ("certify", "verify", "play", "doctor")
 DONE, NO, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+
+
+def verb(name: str) -> ModuleType:
+    """The module of a verb. Imported late: numerics and instruments take a second, in which Ctrl-C must end in one line as well."""
+    return importlib.import_module(f"{__package__}.{name}")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,7 +28,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, module in VERBS.items():
+    for name in VERBS:
+        module = verb(name)
         text = (module.__doc__ or "").splitlines()[0]
         module.arguments(
             verbs.add_parser(
@@ -41,17 +41,21 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    options = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((word for word in given if word in VERBS), "")
     try:
-        return VERBS[options.verb].run(options)
+        from .reported import REPORTED
+
+        options = parser().parse_args(given)
+        try:
+            return verb(options.verb).run(options)
+        except REPORTED as error:
+            print(f"virtone {name}: {error}", file=sys.stderr)
+            return UNUSABLE
     except KeyboardInterrupt:
-        print(
-            f"virtone {options.verb}: interrupted{getattr(VERBS[options.verb], 'AFTER_INTERRUPT', '')}", file=sys.stderr
-        )
+        module = sys.modules.get(f"{__package__}.{name}")
+        print(f"virtone {name}: interrupted{getattr(module, 'AFTER_INTERRUPT', '')}", file=sys.stderr)
         return INTERRUPTED
-    except (BenchError, CaptureError, IntegrityError, EstimateError, StimulusError, OSError) as error:
-        print(f"virtone {options.verb}: {error}", file=sys.stderr)
-        return UNUSABLE
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ Takes PCM WAV of 16, 24 or 32 bits, one or two channels. Exit codes: 0 bit-exact
 from __future__ import annotations
 
 import argparse
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def read_wav(path: Path, seconds: float | None = None) -> tuple[np.ndarray, int, str]:
     """(int32 left-justified frames (n, channels), rate, sample format). Raises WavError."""
     try:
+        _check_whole(path)
         with soundfile.SoundFile(path) as file:
             if file.format not in ("WAV", "WAVEX") or file.subtype not in KINDS or file.channels not in (1, 2):
                 raise WavError(
@@ -57,13 +59,35 @@ def read_wav(path: Path, seconds: float | None = None) -> tuple[np.ndarray, int,
             frames = file.read(count, dtype="int32", always_2d=True)
             rate, kind = file.samplerate, KINDS[file.subtype]
     except soundfile.LibsndfileError as error:
-        why = "no such file" if not path.exists() else str(error)
-        raise WavError(f"{path}: {why}; right is a PCM WAV file") from None
+        raise WavError(f"{path}: {error.error_string.rstrip('.')}; right is a PCM WAV file") from None
+    except OSError as error:
+        raise WavError(f"{path}: {error.strerror}; right is a PCM WAV file that you may read") from None
     if not np.any(frames):
         raise WavError(
             f"{path}: is empty or silent throughout; right is a file with sound, so that frames can be compared"
         )
     return frames, rate, kind
+
+
+def _check_whole(path: Path) -> None:
+    """Is every chunk of a RIFF file there (libsndfile plays what is left of a cut one)? Raises WavError. Source: RIFF, WAVE (IBM and
+    Microsoft, "Multimedia Programming Interface and Data Specifications 1.0", chapter 2)."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if not size:
+            raise WavError(f"{path}: is empty; right is a PCM WAV file")
+        if file.read(4) != b"RIFF":
+            return  # libsndfile says what it is
+        place = 12
+        while place + 8 <= size:
+            file.seek(place)
+            name, length = struct.unpack("<4sI", file.read(8))
+            if place + 8 + length > size:
+                raise WavError(
+                    f"{path}: is truncated: its chunk {name.decode('latin-1')!r} announces {length} bytes, {size - place - 8} are there; "
+                    "right is the whole file: copy or export it again"
+                )
+            place += 8 + length + length % 2
 
 
 def run(options: argparse.Namespace) -> int:

@@ -55,7 +55,9 @@ def bound(value: float | None, unit: str = "") -> str:
 
 
 def small(value: float | None, unit: str = "") -> str:
-    """A component of an uncertainty: three significant digits and its unit."""
+    """A component of an uncertainty: three significant digits and its unit, milliseconds as microseconds."""
+    if unit == "ms" and value is not None:
+        value, unit = 1e3 * value, "us"
     return figure(value) if value is None else with_unit(f"{value:.3g}", unit)
 
 

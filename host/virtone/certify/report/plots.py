@@ -94,7 +94,7 @@ def histogram(
     latency_ms: list[float], lines: dict[str, float], limits: tuple[float | None, float | None], simulated: bool
 ) -> str:
     """Spread of the latency with its percentiles and limits."""
-    figure = Figure(figsize=(5.0, 2.9), layout="constrained")
+    figure = Figure(figsize=(4.85, 2.9), layout="constrained")
     axes = figure.subplots()
     values = np.asarray(latency_ms)
     if len(values):
@@ -113,7 +113,7 @@ def histogram(
 
 def stages(stages_ms: dict[str, float | None], simulated: bool) -> str:
     """Median split of the way: from A to each point in order of time."""
-    figure = Figure(figsize=(5.0, 2.9), layout="constrained")
+    figure = Figure(figsize=(4.85, 2.9), layout="constrained")
     axes = figure.subplots()
     before = 0.0
     order = sorted((v, k) for k, v in stages_ms.items() if k in STAGE_TEXT and v is not None)
@@ -124,5 +124,5 @@ def stages(stages_ms: dict[str, float | None], simulated: bool) -> str:
     axes.set_yticks(range(len(order)), [f"{STAGE_TEXT[name]} ({name})" for _, name in order])
     axes.invert_yaxis()
     axes.margins(x=0.25)
-    axes.set_xlabel("ms after hand-over A, medians; labels: time since the point before")
+    axes.set_xlabel("ms after hand-over (medians); labels: each stage's own time")
     return _svg(figure, simulated)
