@@ -65,11 +65,12 @@ class BlockBench:
             self.faults += int(self.dut.fault_o.value)
 
 
-async def begin(dut: Any, latency: tuple[int, int] = (1, 12), **inputs: int) -> BlockBench:
-    """Clock, reset, every input at `inputs`."""
-    bench = BlockBench(
-        dut, random.Random(cocotb.RANDOM_SEED), MemoryPort(dut, random.Random(cocotb.RANDOM_SEED), latency)
-    )
+async def begin(
+    dut: Any, latency: tuple[int, int] = (1, 12), memory_rng: random.Random | None = None, **inputs: int
+) -> BlockBench:
+    """Clock, reset, every input at `inputs`. The memory's pauses are drawn from `memory_rng`."""
+    rng = random.Random(cocotb.RANDOM_SEED)
+    bench = BlockBench(dut, rng, MemoryPort(dut, memory_rng or random.Random(cocotb.RANDOM_SEED), latency))
     dut.clear_i.value = 0
     for name, value in inputs.items():
         getattr(dut, name).value = value

@@ -118,8 +118,11 @@ async def asks_only_for_what_it_has_room_for(dut: Any) -> None:
     """Nobody takes a byte: the fetching stops, and nothing is lost when the taking begins."""
     block = await start(dut)
     most = 0
-    for lengths in ([2000], [8] * 40, [1] * 40, [LINE] * 10, [5, 1000, 5]):
+    for lengths in ([2000], [8] * 40, [1] * 40, [LINE] * 10, [5, 1000, 5], [16, 2000]):
         buffers, payload = fill(block, lengths)
+        if lengths == [16, 2000]:  # a short burst before the whole lines: the gearbox is filled as well
+            buffers = [(0x5_0000_0030, 16), (0x5_0000_0040, 2000)]
+            block.memory.write(0x5_0000_0030, payload)
         block.memory.requests.clear()
         chain = Chain(block, buffers, take_chance=0.0, seg_chance=1.0)
         task = cocotb.start_soon(chain.deliver())
@@ -131,7 +134,7 @@ async def asks_only_for_what_it_has_room_for(dut: Any) -> None:
         chain.take_chance = 1.0
         await task
         assert chain.got == payload
-    dut._log.info(f"at most {most} bytes fetched ahead")
+    assert most == FETCHED_AHEAD, f"{most} bytes: the room was not used"
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
