@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One figure: a name, a value with its unit, the bound it has to meet, and how it was found.
 
-Promise: `verdict` is `met`, `not met`, `no bound`, or `not measured` when something went wrong; a value that is no finite number is
-never `met`. Bounds are inclusive.
+Promise: `verdict` is `met`, `not met`, `no bound`, `inconclusive` when the bound was missed while something else (`doubt`)
+may be to blame, or `not measured`; a value that is no finite number is never `met`. Bounds are inclusive.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MET, NOT_MET, NO_BOUND, NOT_MEASURED = "met", "not met", "no bound", "not measured"
+MET, NOT_MET, NO_BOUND = "met", "not met", "no bound"
+INCONCLUSIVE, NOT_MEASURED = "inconclusive", "not measured"
 
 
 class MeasurementError(RuntimeError):
@@ -22,7 +23,8 @@ class MeasurementError(RuntimeError):
 
 @dataclass(frozen=True)
 class Figure:
-    """`low`, `high`: the bounds, in `unit`, None where there is none. `detail` goes to the JSON file only."""
+    """`low`, `high`: the bounds, in `unit`, None where there is none. `doubt`: why a missed bound may not be the fault of what was
+    measured; empty for none. `detail` goes to the JSON file only."""
 
     group: str
     name: str
@@ -31,6 +33,7 @@ class Figure:
     low: float | None = None
     high: float | None = None
     note: str = ""
+    doubt: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -41,7 +44,9 @@ class Figure:
             return NO_BOUND
         above = self.low is None or self.value >= self.low
         below = self.high is None or self.value <= self.high
-        return MET if above and below else NOT_MET
+        if above and below:
+            return MET
+        return INCONCLUSIVE if self.doubt else NOT_MET
 
     @property
     def bound(self) -> str:
@@ -55,7 +60,7 @@ class Figure:
         value = self.value if self.value is not None and math.isfinite(self.value) else None
         return {
             "group": self.group, "name": self.name, "value": value, "unit": self.unit, "low": self.low, "high": self.high,
-            "verdict": self.verdict, "note": self.note, "detail": dict(self.detail),
+            "verdict": self.verdict, "note": self.note, "doubt": self.doubt, "detail": dict(self.detail),
         }  # fmt: skip
 
 

@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from cocotb_tests.benchmark.figure import MET, NO_BOUND, NOT_MEASURED, NOT_MET, Figure, number
+from cocotb_tests.benchmark.figure import INCONCLUSIVE, MET, NO_BOUND, NOT_MEASURED, NOT_MET, Figure, number
 
 FILE = "benchmark.json"
-_COLORS = {MET: "green", NOT_MET: "red", NOT_MEASURED: "yellow", NO_BOUND: "dim"}
+_COLORS = {MET: "green", NOT_MET: "red", NOT_MEASURED: "yellow", INCONCLUSIVE: "yellow", NO_BOUND: "dim"}
 
 
 def write(
@@ -63,6 +63,11 @@ def show(console: Console, machine: Mapping[str, Any], figures: Sequence[Figure]
     console.print(table)
     for group, reason in failures.items():
         console.print(f"[yellow]not measured[/] {escape(group)}: {escape(reason)}", soft_wrap=True)
+
+
+def note(figure: Figure) -> str:
+    """How the figure was found, and the doubt if it matters."""
+    return f"{figure.note} ({figure.doubt})" if figure.verdict == INCONCLUSIVE else figure.note
 
 
 def caption(machine: Mapping[str, Any]) -> str:
