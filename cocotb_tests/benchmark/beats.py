@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figure: bus beats per payload beat in steady playback, for the configurations of the certificate.
 
-The bound counts what a period needs: its payload, one beat more for each 4 KiB page it touches, `READ_OVERHEAD` beats of rings,
-descriptors and header, and, as MSG_POLLING allows, one read of avail.idx per frame; written, `WRITE_OVERHEAD` beats.
+The bound is what a period needs: its payload, one beat more for each 4 KiB page it may touch, and `READ_OVERHEAD`; besides, as MSG_POLLING
+asks for it, one read of avail.idx per frame; written, `WRITE_OVERHEAD`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from virtone.signal.stimulus import FORMATS
 GROUP = "bus beats per payload beat"
 PLAN = REPO_ROOT / "hil" / "plans" / "first-light.toml"
 BEAT_BYTES, PAGE_BYTES = 8, 4096
-READ_OVERHEAD, WRITE_OVERHEAD = 20, 8
+# avail.idx before and after avail_event is written, two beats of ring entries, four descriptors at the head and four of the
+# indirect table (fetched in one burst each), the header, used_event.
+READ_OVERHEAD = 2 + 2 + 2 * 8 + 1 + 1
+# The status and the used element at any alignment, used.idx, avail_event.
+WRITE_OVERHEAD = 2 + 2 + 1 + 1
 PERIODS_COUNTED = 16
 
 

@@ -126,11 +126,11 @@ COUNT = {"read": 16 * 67, "written": 16 * 5, "payload_beats": 16 * 48.0, "period
 def test_beats_are_held_against_what_a_period_needs() -> None:
     read, written = beats.figures([WISH], [COUNT])
     assert (
-        read.value == pytest.approx(67 / 48) and read.high == pytest.approx((48 + 2 + 20) / 48) and read.verdict == MET
+        read.value == pytest.approx(67 / 48) and read.high == pytest.approx((48 + 2 + 22) / 48) and read.verdict == MET
     )
     assert written.value == pytest.approx(5 / 48) and written.verdict == MET
-    assert [f.verdict for f in beats.figures([WISH], [{**COUNT, "read": 16 * 71}])] == [NOT_MET, MET]
-    assert [f.verdict for f in beats.figures([WISH], [{**COUNT, "written": 16 * 9}])] == [MET, NOT_MET]
+    assert [f.verdict for f in beats.figures([WISH], [{**COUNT, "read": 16 * 73}])] == [NOT_MET, MET]
+    assert [f.verdict for f in beats.figures([WISH], [{**COUNT, "written": 16 * 7}])] == [MET, NOT_MET]
     (polled, _) = beats.figures([{**WISH, "polling": True}], [{**COUNT, "read": 16 * (67 + 48)}])
     assert polled.verdict == MET, "one read of avail.idx per frame"
 
