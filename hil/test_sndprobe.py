@@ -186,6 +186,10 @@ def test_wrong_command_lines(native: Native, words: str, message: str) -> None:
     assert message in native.error(*words.split())
 
 
+def test_odd_bytes_stay_json(native: Native) -> None:
+    assert native.error('sh"o\\t\t\u00e9').startswith("'sh\"o\\t\t")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hil.guest import toolchain
+from hil.guest import build
 from hil.virtual.linux_board import packages, qemu
 from hil.virtual.linux_board.errors import BoardError
 from virtone.bench.board import Board
@@ -74,13 +74,9 @@ class Desk:
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
-        compiler = toolchain.obtain()
+        return build.sndprobe(tmp_path_factory.mktemp("arm64"))
     except BoardError as error:
-        pytest.skip(f"no C compiler for arm64 on this machine: {error}")
-    out = tmp_path_factory.mktemp("arm64")
-    make = ["make", "-s", "-C", str(ROOT / "hil/guest/sndprobe"), "arm64", f"OUT={out}", f"CROSS_CC={compiler}"]
-    subprocess.run(make, check=True, timeout=120)
-    return out / "arm64" / "sndprobe"
+        pytest.skip(f"no sndprobe for the Linux board on this machine: {error}")
 
 
 @pytest.fixture(scope="module")
