@@ -1,97 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`sndprobe` of the Linux board, built for this machine: its samples bit for bit, its command line, its files, and playing on a
-stand-in for the kernel's stream (guest/tests/fake_pcm.c)."""
+"""`sndprobe` of the Linux board, built for this machine: its samples bit for bit, its command line, and playing on a stand-in for the
+kernel's stream (guest/tests/fake_pcm.c)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
-import pty
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from hil.guest import gen_header
+from hil.guest.tests.native import GUEST, SMALL, Native, built, native
 from virtone import __version__
 from virtone.signal import stimulus
 from virtone.virtio.emit import stale
 
-GUEST = Path(__file__).resolve().parent / "guest"
-SMALL = ("--period", "480", "--periods", "4", "--probe", "none", "--scheduler", "other")
-
-
-class Native:
-    """The program with a folder of its own; `env` makes the stand-in misbehave."""
-
-    def __init__(self, program: Path, fake: Path, folder: Path) -> None:
-        self.program, self.fake, self.folder = program, fake, folder
-        self.out = folder / "frames.raw"
-
-    def environment(self, **env: object) -> dict[str, str]:
-        said = {name: str(value) for name, value in env.items()}
-        mine = {
-            "LD_PRELOAD": str(self.fake),
-            "FAKE_PCM_OUT": str(self.out),
-            "SNDPROBE_FOLDER": str(self.folder / "store"),
-        }
-        return {**os.environ, **mine, **said}
-
-    def run(self, *words: object, text: str = "", status: int = 0, **env: object) -> list[dict[str, Any]]:
-        """Records of one command; its exit status must be `status`, and the one it prints."""
-        done = subprocess.run(
-            [self.program, *map(str, words)], input=text, capture_output=True, text=True, timeout=60, check=False,
-            env=self.environment(**env),
-        )  # fmt: skip
-        assert done.stderr == ""
-        records = [json.loads(line) for line in done.stdout.splitlines()]
-        assert records[-1]["done"] is True and records[-1]["status"] == done.returncode == status, records[-1]
-        assert (status == 0) == ("error" not in records[-1])
-        return records
-
-    def error(self, *words: object, status: int = 2, **env: object) -> str:
-        return self.run(*words, status=status, **env)[-1]["error"]
-
-    def raw(self, *words: object) -> bytes:
-        return subprocess.run(
-            [self.program, "stimulus", *map(str, words)], capture_output=True, timeout=60, check=True
-        ).stdout
-
-    def put(self, name: str, data: bytes, size: int | None = None, digest: str = "", status: int = 0) -> dict[str, Any]:
-        lines = [base64.b64encode(data[k : k + 768]).decode() for k in range(0, len(data), 768)]
-        digest = digest or hashlib.sha256(data).hexdigest()
-        words = ("put", name, len(data) if size is None else size, digest)
-        return self.run(*words, text="\n".join([*lines, "", ""]), status=status)[-1]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    compiler = shutil.which("cc")
-    if compiler is None or not Path("/usr/include/sound/asound.h").exists():
-        pytest.skip("no native C compiler or no kernel headers (Debian: gcc, linux-libc-dev)")
-    out = tmp_path_factory.mktemp("sndprobe")
-    make = ["make", "-s", "-C", str(GUEST / "sndprobe"), "native", f"OUT={out}"]
-    subprocess.run([*make, "CFLAGS=-O1 -Werror -fsanitize=undefined -fno-sanitize-recover"], check=True, timeout=120)
-    fake = out / "fake_pcm.so"
-    source = GUEST / "tests" / "fake_pcm.c"
-    subprocess.run(
-        [compiler, "-O1", "-Wall", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", fake, source, "-ldl"],
-        check=True,
-        timeout=60,
-    )
-    return out / "native" / "sndprobe", fake
-
-
-@pytest.fixture
-def native(built: tuple[Path, Path], tmp_path: Path) -> Native:
-    return Native(*built, tmp_path)
+__all__ = ["built", "native"]  # fixtures
 
 
 # -- the page -----------------------------------------------------------------------------------------------------------
@@ -288,57 +217,3 @@ def test_interrupted(native: Native) -> None:
         said, _ = child.communicate(timeout=10)
     done = json.loads(said.splitlines()[-1])
     assert done["status"] == child.returncode == 130 and done["error"] == "interrupted" and done["frames_written"] > 480
-
-
-# -- files ----------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 767, 768, 769, 100_000])
-def test_files_come_back_as_they_went(native: Native, size: int) -> None:
-    data = np.random.default_rng(size).bytes(size)
-    assert native.put("some.raw", data)["status"] == 0
-    assert (native.folder / "store" / "some.raw").read_bytes() == data
-    head, *parts, _ = native.run("get", "some.raw")
-    assert head == {"file": "some.raw", "size": size, "sha256": hashlib.sha256(data).hexdigest()}
-    assert b"".join(base64.b64decode(part["data"], validate=True) for part in parts) == data
-    native.run("rm", "some.raw")
-    assert "there is no file some.raw" in native.error("get", "some.raw")
-
-
-def test_a_damaged_file_does_not_appear(native: Native) -> None:
-    native.put("a", b"what was there")
-    wrong = native.put("a", b"x" * 3000, digest="0" * 64, status=2)
-    assert "were announced; send it again" in wrong["error"]
-    assert "3000 bytes" in native.put("a", b"x" * 3000, size=3001, status=2)["error"]
-    digest = hashlib.sha256(b"").hexdigest()
-    for line in ("AAA", "A===", "AA=A", "AA A", "****"):
-        done = native.run("put", "a", 0, digest, text=f"{line}\n\n", status=2)[-1]
-        assert "line 1 is no base64" in done["error"]
-    assert [f.name for f in (native.folder / "store").iterdir()] == ["a"]
-    assert (native.folder / "store" / "a").read_bytes() == b"what was there"
-
-
-def test_a_put_file_is_played(native: Native) -> None:
-    frames = np.random.default_rng(1).integers(-30000, 30000, (1000, 2), dtype=np.int16)
-    native.put("noise", frames.tobytes())
-    native.run("play", *SMALL, "--source", "noise")
-    assert native.out.read_bytes()[: frames.nbytes] == frames.tobytes()
-    assert "are no whole number of S24_3 frames of 6 bytes" in native.error(
-        "play", *SMALL, "--format", "S24_3", "--source", "noise"
-    )
-
-
-def test_a_refused_put_swallows_the_lines(native: Native) -> None:
-    """On a terminal whose shell would take them for commands."""
-    leader, follower = pty.openpty()
-    script = f"{native.program} put ../x 3 zz; read next; echo next=$next"
-    with subprocess.Popen(
-        ["sh", "-c", script], stdin=follower, stdout=subprocess.PIPE, text=True, env=native.environment()
-    ) as child:
-        time.sleep(0.3)
-        os.write(leader, b"QUJD\nQUJD\n\n")
-        time.sleep(0.5)
-        os.write(leader, b"command\n")
-        said, _ = child.communicate(timeout=10)
-    os.close(leader)
-    os.close(follower)
-    refused, after = said.splitlines()
-    assert json.loads(refused)["status"] == 2 and after == "next=command"
