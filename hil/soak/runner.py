@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs workloads on one board after another and keeps the report.
+
+Promise: each workload gets one outcome. One for which the simulation was too late is said loudly and repeated once, on a board with a
+larger N. After an error the board is started anew. `report` is written aside and renamed after each workload, so that a run that is broken
+off leaves what it found.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from cocotb_tests.engine.capture_ring import Overrun
+from hil.virtual.linux_board.errors import BoardError
+from hil.virtual.linux_board.packages import Parts
+from virtone.bench.errors import ConsoleError
+
+from .material import RecordingMissing
+from .outcome import Findings, Outcome, Verdict, judge
+from .session import Session
+from .workload import Files, Workload
+
+LARGER = 2.0  # N of the second attempt, relative to the first
+_FAULTS = (BoardError, ConsoleError, Overrun, RecordingMissing, TimeoutError, OSError)
+
+Tell = Callable[[Workload, float], None]
+Done = Callable[[Workload, Outcome], None]
+
+
+class Run:
+    """`dilation`: None has it chosen by calibration. `tell(workload, simulated seconds)` and `done(workload, outcome)` show progress."""
+
+    def __init__(self, parts: Parts, dilation: float | None, log: TextIO, report: Path, tell: Tell, done: Done) -> None:
+        self.parts, self.log, self.report = parts, log, report
+        self._tell, self._done = tell, done
+        self._dilation = dilation
+        self._now: Workload | None = None
+        self.outcomes: dict[str, Outcome] = {}
+        self._began = time.monotonic()
+
+    def all(self, workloads: Sequence[Workload]) -> list[Outcome]:
+        """Outcomes in the order of the workloads."""
+        ready, files = self._collect(workloads)
+        self._attempt(ready, files, 1)
+        late = [work for work in ready if self.outcomes[work.name].verdict is Verdict.INCONCLUSIVE]
+        if late:
+            self._dilation = LARGER * max(self.outcomes[work.name].pace["dilation"] for work in late)
+            self._attempt(late, files, 2)
+        self._write("finished")
+        return [self.outcomes[work.name] for work in workloads]
+
+    def _collect(self, workloads: Sequence[Workload]) -> tuple[list[Workload], Files]:
+        """The workloads that can be run, and the files of all of them."""
+        ready, files = [], {}
+        for work in workloads:
+            try:
+                files |= work.board_files(self.parts.root)
+                ready.append(work)
+            except (BoardError, RecordingMissing) as error:
+                self._keep(work, Outcome(work.name, work.family, Verdict.NOT_RUN, Findings(problems=[str(error)])))
+        return ready, files
+
+    def _attempt(self, workloads: Sequence[Workload], files: Files, attempt: int) -> None:
+        waiting = list(workloads)
+        while waiting:
+            try:
+                with Session(self.parts, files, self._dilation, self.log, self._progress) as board:
+                    while waiting:
+                        work = waiting.pop(0)
+                        outcome = self._one(board, work, attempt)
+                        self._keep(work, outcome)
+                        if outcome.verdict is Verdict.ERROR or (outcome.findings.problems and outcome.attempt == 1):
+                            break  # what it left behind shall not be the next one's
+            except BoardError as error:  # no board: the next workload tries again, once each
+                work = waiting.pop(0) if waiting else None
+                if work is not None:
+                    self._keep(work, self._fault(work, error, attempt))
+
+    def _one(self, board: Session, work: Workload, attempt: int) -> Outcome:
+        self._now = work
+        self.log.write(f"\n=== {work.name} (attempt {attempt}, N = {board.dilation:g})\n")
+        began = time.monotonic()
+        outcome = Outcome(work.name, work.family, Verdict.ERROR, behind_limit_ms=work.behind_limit_ms, attempt=attempt)
+        try:
+            board.begin()
+            outcome.findings = work.run(board)
+            outcome.pace = vars(board.rtl.pace())
+            outcome.counters = board.counters()
+            outcome.kernel_warnings = board.kernel_warnings()
+            judge(outcome)
+        except _FAULTS as error:
+            outcome.findings.problems.append(f"{type(error).__name__}: {error}")
+            self._look_closer(board, outcome)
+        outcome.wall_s = time.monotonic() - began
+        self._now = None
+        return outcome
+
+    def _look_closer(self, board: Session, outcome: Outcome) -> None:
+        """After a fault: was the simulation late, has it or QEMU ended?"""
+        try:
+            outcome.pace = vars(board.rtl.pace())
+            board.rtl.check()
+            board.board.check()
+        except BoardError as error:
+            outcome.findings.problems.append(str(error))
+            return
+        if outcome.pace["worst_behind_ns"] > outcome.behind_limit_ms * 1e6:
+            outcome.verdict = Verdict.INCONCLUSIVE
+
+    def _fault(self, work: Workload, error: Exception, attempt: int) -> Outcome:
+        found = Findings(problems=[f"{type(error).__name__}: {error}"])
+        return Outcome(work.name, work.family, Verdict.ERROR, found, attempt=attempt)
+
+    def _progress(self, simulated_s: float) -> None:
+        if self._now is not None:
+            self._tell(self._now, simulated_s)
+
+    def _keep(self, work: Workload, outcome: Outcome) -> None:
+        self.outcomes[work.name] = outcome
+        self.log.write(f"\n=== {outcome.name}: {outcome.verdict}; {outcome.reason or 'nothing to complain of'}\n")
+        self.log.flush()
+        self._write("under way")
+        self._done(work, outcome)
+
+    def _write(self, state: str) -> None:
+        content = {
+            "format": "virtone soak 1",
+            "state": state,
+            "wall_s": round(time.monotonic() - self._began, 1),
+            "versions": {**self.parts.versions, "kernel": self.parts.kernel_release},
+            "workloads": [outcome.record() for outcome in self.outcomes.values()],
+        }
+        part = self.report.with_suffix(".part")
+        part.write_text(json.dumps(content, indent=1))
+        part.rename(self.report)

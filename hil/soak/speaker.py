@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""speaker-test: its recordings, compared with their files; its sine, compared with a sine; its noise, the same twice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import compare, material
+from .listener import slots
+from .outcome import Findings
+from .playback import check_rate
+from .session import Session
+
+RATE = 48000
+
+
+def _speak(session: Session, test: str, channels: int, found: Findings) -> np.ndarray:
+    """What is heard of one round; speaker-test closes without waiting for its last period, which is no fault of the device."""
+    session.listener.begin()
+    command = f"speaker-test -D hw:0,0 -r {RATE} -c {channels} -l 1 -b 200000 -p 50000 {test} 2>&1; echo status $?"
+    said = session.run(command, 3 * channels + 3)
+    found.demand("status 0" in said, f"speaker-test ended with {said.splitlines()[-1:]}")
+    complaints = [line for line in said.splitlines() if "rror" in line]
+    found.xruns += len(complaints)
+    found.problems += [f"speaker-test: {line}" for line in complaints]
+    found.dry_ends += 1 + channels  # it drains between loops and channels
+    frames = session.listener.heard()
+    check_rate(found, frames, RATE)
+    return slots(frames)
+
+
+def recordings(session: Session) -> Findings:
+    found = Findings()
+    played = material.wire(material.one_after_another(["Front_Left", "Front_Right"], session.parts.root), 16)
+    heard = _speak(session, "-t wav", 2, found)
+    comparison = compare.exact(heard, played)
+    short = len(played[compare.sound(played)]) - len(heard[compare.sound(heard)])
+    if not comparison.exact and 0 < short <= RATE // 4:
+        comparison = compare.beginning(heard, played)
+        found.notes.append(f"speaker-test closed {short} frames before the end of its last recording")
+    found.add(comparison)
+    return found
+
+
+def sine(session: Session, hz: float) -> Findings:
+    """One sine of the frequency asked for explains every sample to the last bit; a second run sounds the same."""
+    found = Findings()
+    first, second = (_speak(session, f"-t sine -f {hz}", 1, found) for _ in range(2))
+    found.add(compare.exact(second, first), "second run against the first")
+    heard = first[compare.sound(first)]
+    found.demand(bool((heard[:, 0] == heard[:, 1]).all()), "the two slots of a mono stream differ")
+    angle = 2 * np.pi * hz / RATE * np.arange(len(heard))
+    basis = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    values = (heard[:, 0] >> 16).astype(float)
+    rest = np.abs(values - basis @ np.linalg.lstsq(basis, values, rcond=None)[0])
+    off = int((rest > 1.0).sum())
+    found.different += off
+    found.demand(
+        len(heard) > 2 * RATE and off == 0, f"{off} of {len(heard)} samples are more than one bit off a sine of {hz} Hz"
+    )
+    return found
+
+
+def noise(session: Session) -> Findings:
+    """Its pink noise begins with the same seed each time."""
+    found = Findings()
+    first, second = (_speak(session, "-t pink", 1, found) for _ in range(2))
+    found.add(compare.exact(second, first), "second run against the first")
+    found.demand(len(first[compare.sound(first)]) > 2 * RATE, "less than two seconds were heard")
+    return found
