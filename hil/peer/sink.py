@@ -9,10 +9,11 @@ Promise: times of one `Evidence` are seconds of one clock, taken outside the gue
 |---|---|---|
 | clock | the host's, from the trace log, microseconds | simulated time, picoseconds |
 | completion | the used element is written (`virtqueue_fill`) | marker pin 0 shows COMPLETE: the used index is in memory |
-| frame leaves | the host's audio back end takes it (`audio_out_played`) | its first bit is on the I2S wire |
+| frame leaves | see below | its first bit is on the I2S wire |
 | right frames | the back end's wav file, as far as it has been written out | the frames at the I2S pins |
 
-The back end's hand-over is the earliest moment at which a sound card could play a frame; a real one adds its own buffer.
+The host's audio back end takes frames in blocks (`audio_out_played`); a sink that has no buffer but these blocks plays them at 48 kHz
+from the first hand-over on. That is the earliest a sound card could do; a real one adds a buffer of its own.
 User's duty: one job between `begin` and `end`, of noise whose first frame is not silent, on a board on which nothing else plays.
 """
 
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from hil.virtual.linux_board.time import PaceReport
 from virtone.virtio import probe
 
-from .boards import QemuDevice, RtlDevice, Side
+from .boards import BACKEND_HZ, QemuDevice, RtlDevice, Side
 from .trace import PCM_STATUS_BYTES, BusCounts, Event, Log, count
 
 Times = NDArray[np.float64]
@@ -84,9 +85,15 @@ def times(events: list[Event], kind: str, value: int | None = None) -> Times:
     return np.array([e.time_s for e in events if e.kind == kind and value in (None, e.value)], dtype=np.float64)
 
 
-def leaving_times(blocks: list[Event]) -> Times:
-    """When each frame was taken, from blocks of frames taken at one instant each."""
-    return np.repeat(np.array([block.time_s for block in blocks], dtype=np.float64), [block.value for block in blocks])
+def leaving_times(blocks: list[Event], rate: int = BACKEND_HZ) -> Times:
+    """When each frame leaves a sink that takes blocks of frames and plays them at its rate, silent while it has none."""
+    left = []
+    free = -np.inf
+    for block in blocks:
+        start = max(block.time_s, free)
+        left.append(start + np.arange(block.value) / rate)
+        free = start + block.value / rate
+    return np.concatenate(left) if left else np.empty(0)
 
 
 def compare(heard: NDArray[np.int16], noise: NDArray[np.int16], missing: int = 0) -> str:

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How small a buffer can be and still play cleanly, and one job's figures.
+
+Promise: a shape (period, periods) is called clean when every one of the trials was: `sndprobe` ended well without an underrun, and every
+frame left the device in its place. Shapes are tried from the smallest buffer up; a short screening job spares the trials of those that
+fail at once. A trial in which the simulation lagged behind the guest's clock by more than a period says nothing and is repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import figures, guest
+from .boards import BACKEND_HZ, Side
+from .sink import Evidence, QemuWatch, RtlWatch
+
+RATE = BACKEND_HZ
+SCREENING_S = 0.25
+_REPEATS = 2  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
+Say = Callable[[str], None]
+Noise = NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Frames of a period, periods of the buffer."""
+
+    period: int
+    periods: int
+
+    @property
+    def buffer_ms(self) -> float:
+        return self.period * self.periods * 1000 / RATE
+
+    def __str__(self) -> str:
+        return f"{self.buffer_ms:.3g} ms ({self.period} x {self.periods} frames)"
+
+
+# By size of the buffer. 25 frames is the smallest period of a device that offers mono S16 at 5512 Hz.
+LADDER = tuple(
+    Shape(period, periods)
+    for period, periods in (
+        *((25, 2), (48, 2), (25, 4), (96, 2), (48, 4), (240, 2), (120, 4), (480, 2), (240, 4), (240, 5), (480, 3)),
+        *((960, 2), (480, 4), (960, 4)),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`verdict`: clean, dirty or inconclusive; `why` of the latter two."""
+
+    verdict: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Tried:
+    shape: Shape
+    seconds: float
+    clean: int
+    trials: int
+    verdict: str
+    why: str
+
+
+@dataclass
+class Search:
+    """`smallest` is None if no shape was clean."""
+
+    smallest: Shape | None = None
+    tried: list[Tried] = field(default_factory=list)
+
+    def two_periods(self, most_ms: float) -> str:
+        """Verdict on buffers of two periods up to `most_ms`: clean if one of them was, else inconclusive if one was, else dirty."""
+        verdicts = {t.verdict for t in self.tried if t.shape.periods == 2 and t.shape.buffer_ms <= most_ms}
+        return next((v for v in ("clean", "inconclusive", "dirty") if v in verdicts), "inconclusive")
+
+
+def judge(played: guest.Played, evidence: Evidence, shape: Shape) -> Trial:
+    """What one job says about a shape."""
+    period_ns = shape.period * 1e9 / RATE
+    if evidence.pace is not None and not evidence.pace.kept(period_ns):
+        behind = evidence.pace.worst_behind_ns / 1e6
+        return Trial("inconclusive", f"the simulation lagged by {behind:.2f} ms; a larger --dilation is right")
+    if played.error or played.xruns:
+        return Trial("dirty", played.error or f"{played.xruns} underruns seen by ALSA")
+    return Trial("dirty", evidence.fault) if evidence.fault else Trial("clean")
+
+
+class Bench:
+    """One board with its watch and the noise that is on it under the names `noise` (whole) and `short` (SCREENING_S of it)."""
+
+    def __init__(self, side: Side, watch: QemuWatch | RtlWatch, noise: Noise, say: Say) -> None:
+        self.side, self.watch, self.noise, self.say = side, watch, noise, say
+
+    def job(self, shape: Shape, short: bool, wakeups: bool = False) -> tuple[guest.Played, Evidence]:
+        noise = self.noise[: round(SCREENING_S * RATE)] if short else self.noise
+        self.watch.begin()
+        source = "short" if short else "noise"
+        played = guest.play(self.side, source, len(noise), RATE, shape.period, shape.periods, wakeups)
+        return played, self.watch.end(noise)
+
+    def trial(self, shape: Shape, short: bool) -> Trial:
+        for _ in range(1 + _REPEATS):
+            found = judge(*self.job(shape, short), shape)
+            if found.verdict != "inconclusive":
+                break
+        return found
+
+    def attempt(self, shape: Shape, trials: int) -> Tried:
+        """Screening, then trials until one is not clean."""
+        found = self.trial(shape, short=True)
+        if found.verdict != "clean":
+            return Tried(shape, SCREENING_S, 0, 1, found.verdict, found.why)
+        for number in range(trials):
+            found = self.trial(shape, short=False)
+            if found.verdict != "clean":
+                return Tried(shape, len(self.noise) / RATE, number, number + 1, found.verdict, found.why)
+        return Tried(shape, len(self.noise) / RATE, trials, trials, "clean", "")
+
+    def search(self, trials: int, ladder: Sequence[Shape] = LADDER) -> Search:
+        """Up to the smallest clean shape."""
+        search = Search()
+        for shape in ladder:
+            tried = self.attempt(shape, trials)
+            search.tried.append(tried)
+            self.say(f"{self.side.name}: {shape}: {tried.clean} of {tried.trials} clean{tried.why and '; '}{tried.why}")
+            if tried.verdict == "clean":
+                search.smallest = shape
+                break
+        return search
+
+    def figures(self, shape: Shape) -> dict[str, Any]:
+        """Figures of one job without underrun; `missing` says why there are none."""
+        why = ""
+        for _ in range(1 + _REPEATS):
+            played, evidence = self.job(shape, short=False, wakeups=True)
+            pace = {} if evidence.pace is None else {"worst_behind_ns": evidence.pace.worst_behind_ns}
+            try:
+                found = figures.measured(played, evidence, shape.period, RATE)
+            except figures.NoFigure as error:
+                why = str(error)
+                continue
+            self.say(f"{self.side.name}: figures at {shape}")
+            return {"shape": [shape.period, shape.periods], **found, **pace}
+        self.say(f"{self.side.name}: no figures at {shape}: {why}")
+        return {"shape": [shape.period, shape.periods], "missing": why}
