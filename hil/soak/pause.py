@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pause and resume with the keys of aplay: nothing lost, nothing repeated, silence in between."""
+"""Pause and resume with the space key of aplay: nothing lost, nothing repeated, silence in between.
+
+aplay makes its standard input non-blocking and leaves it so: it gets an opening of the terminal of its own.
+"""
 
 from __future__ import annotations
 
@@ -30,16 +33,16 @@ def pause(session: Session, frames: int, pauses: int) -> Findings:
             for number in range(pauses):
                 wanted = (number + 1) * frames // (pauses + 1)
                 session.wait_for(lambda wanted=wanted: session.listener.loud_frames() >= wanted, 10, "sound")
-                session.type("p")
+                session.type(" ")
                 _hold(session)
-                session.type("p")
+                session.type(" ")
         except TimeoutError as error:
             failed.append(f"pause {number + 1}: {error}")
             session.type("\x03")
 
     hand = threading.Thread(target=keys, daemon=True)
     hand.start()
-    said = session.run(f"aplay -i -D hw:0,0 {STREAM.options} /root/pause.wav 2>&1; echo status $?", 10)
+    said = session.run(f"aplay -i -D hw:0,0 {STREAM.options} /root/pause.wav < /dev/tty 2>&1; echo status $?", 10)
     hand.join()
     comparison = compare.with_pauses(session.heard(), material.wire(material.noise(SEED, frames), 16))
     found.add(comparison)

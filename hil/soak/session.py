@@ -162,7 +162,9 @@ class Session:
     def _read_counters(self) -> dict[str, int]:
         registers = [int(getattr(probe, f"PROBE_{name.upper()}")) for name in COUNTERS]
         addresses = " ".join(hex(WINDOW_ADDRESS + int(probe.PROBE_BASE) + offset) for offset in registers)
-        said = self.run(f"for a in {addresses}; do devmem $a; done").split()
+        said = re.findall(r"^0x([0-9A-F]{8})$", self.run(f"for a in {addresses}; do devmem $a; done"), re.MULTILINE)
+        if len(said) != len(COUNTERS):
+            raise BootFailed(f"the probe page answered {said}; right are {len(COUNTERS)} counters")
         return dict(zip(COUNTERS, (int(word, 16) for word in said), strict=True))
 
     def _write_log(self, text: str) -> None:
