@@ -184,6 +184,28 @@ async def caught_up_after_drain(dut: Any) -> None:
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
+async def a_drain_is_bounded(dut: Any) -> None:
+    """A driver that goes on publishing does not prolong it: what was there when it began is delivered, and it is over."""
+    bench = await start(dut, 0, size=64)
+    bench.take = 0.3
+    bench.add(10)
+    await bench.block.drive(drain_i=1)
+    await bench.block.cycles(40)  # avail.idx has been read
+    done = []
+    for _ in range(300):
+        if len(bench.published) - len(bench.heads) < 60:
+            bench.add()
+            await bench.notify()
+        await ReadOnly()
+        done += [len(bench.heads)] if int(dut.caught_up_o.value) else []
+        await FallingEdge(dut.clk_i)
+    assert done and 10 <= done[0] < 20, f"over after {done[:1]} heads, of {len(bench.published)} published"
+    await bench.block.drive(drain_i=0)
+    bench.take = 1.0
+    await bench.delivered()
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms")
 async def far_ahead_and_bus_errors_are_faults(dut: Any) -> None:
     """An index of more than the ring's length ahead, and an error on every kind of access: one cycle of fault_o."""
     bench = await start(dut, EVENT_IDX, size=8)
