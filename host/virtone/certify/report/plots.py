@@ -70,7 +70,7 @@ def waveform(capture: Capture, analog: str, marker: str, delay_s: float, length_
         (whole, f"frame 0 at {at_ms:.4f} ms", at_ms, ORANGE),
         (pin, "A: hand-over", 0.0, INK),
     ):
-        left = x > t[-1] / 3
+        left = x > t[-1] / 6
         panel.annotate(
             text, (x, 1), xycoords=("data", "axes fraction"), xytext=(-5 if left else 5, -3), textcoords="offset points",
             ha="right" if left else "left", va="top", color=color, fontsize=9,
@@ -124,5 +124,5 @@ def stages(stages_ms: dict[str, float | None], simulated: bool) -> str:
     axes.set_yticks(range(len(order)), [f"{STAGE_TEXT[name]} ({name})" for _, name in order])
     axes.invert_yaxis()
     axes.margins(x=0.25)
-    axes.set_xlabel("ms after hand-over (medians); labels: each stage's own time")
+    axes.set_xlabel("ms after hand-over A (medians)")
     return _svg(figure, simulated)
