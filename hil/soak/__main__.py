@@ -65,6 +65,11 @@ def main(argv: list[str] | None = None) -> int:
         for verdict in Verdict
         if _any(outcomes, verdict)
     )
+    screen.print(
+        "dry: underruns counted by the device. Explained are ends of streams (Linux stops a drained stream after its last message) and "
+        "starving on purpose; any other fails. silent: frames of silence in them.",
+        markup=False,
+    )
     screen.print(f"soak: {counts}; details in {options.out / 'soak.json'} and {options.out / 'soak.log'}", markup=False)
     return 0 if all(outcome.verdict is Verdict.PASS for outcome in outcomes) else 1
 

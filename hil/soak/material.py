@@ -57,9 +57,9 @@ def voice(root: Path, rate: int, bits: int, channels: int, seconds: float) -> np
     names = ("Front_Left", "Front_Right")[:channels]
     parts = [_converted(root, name, rate) for name in names]
     frames = min(int(seconds * rate), *(len(part) for part in parts))
-    centre = int(np.argmax(np.abs(parts[0][frames // 2 : len(parts[0]) - frames // 2]))) + frames // 2
     full = float(2 ** (bits - 1) - 1)
-    at = min(max(0, centre - frames // 2), min(len(part) for part in parts) - frames)
+    energy = np.cumsum(sum(part[: min(map(len, parts))] ** 2 for part in parts))
+    at = int(np.argmax(energy[frames:] - energy[:-frames])) if len(energy) > frames else 0
     return (
         np.stack([np.round(part[at : at + frames] * full) for part in parts], axis=1).astype(np.int64).astype(np.int32)
     )

@@ -25,7 +25,7 @@ from .session import Session
 from .workload import Files, Workload
 
 LARGER = 2.0  # N of the second attempt, relative to the first
-_FAULTS = (BoardError, ConsoleError, Overrun, RecordingMissing, TimeoutError, OSError)
+_FAULTS = (BoardError, ConsoleError, Overrun, TimeoutError, OSError)
 
 Tell = Callable[[Workload, float], None]
 Done = Callable[[Workload, Outcome], None]
@@ -71,49 +71,17 @@ class Run:
                 with Session(self.parts, files, self._dilation, self.log, self._progress) as board:
                     while waiting:
                         work = waiting.pop(0)
-                        outcome = self._one(board, work, attempt)
+                        self._now = work
+                        outcome = one(board, work, attempt)
+                        self._now = None
                         self._keep(work, outcome)
-                        if outcome.verdict is Verdict.ERROR or (outcome.findings.problems and outcome.attempt == 1):
+                        if outcome.findings.problems:
                             break  # what it left behind shall not be the next one's
-            except BoardError as error:  # no board: the next workload tries again, once each
+            except (BoardError, ConsoleError, OSError) as error:  # no board: counts for the workload that it was for
                 work = waiting.pop(0) if waiting else None
                 if work is not None:
-                    self._keep(work, self._fault(work, error, attempt))
-
-    def _one(self, board: Session, work: Workload, attempt: int) -> Outcome:
-        self._now = work
-        self.log.write(f"\n=== {work.name} (attempt {attempt}, N = {board.dilation:g})\n")
-        began = time.monotonic()
-        outcome = Outcome(work.name, work.family, Verdict.ERROR, behind_limit_ms=work.behind_limit_ms, attempt=attempt)
-        try:
-            board.begin()
-            outcome.findings = work.run(board)
-            outcome.pace = vars(board.rtl.pace())
-            outcome.counters = board.counters()
-            outcome.kernel_warnings = board.kernel_warnings()
-            judge(outcome)
-        except _FAULTS as error:
-            outcome.findings.problems.append(f"{type(error).__name__}: {error}")
-            self._look_closer(board, outcome)
-        outcome.wall_s = time.monotonic() - began
-        self._now = None
-        return outcome
-
-    def _look_closer(self, board: Session, outcome: Outcome) -> None:
-        """After a fault: was the simulation late, has it or QEMU ended?"""
-        try:
-            outcome.pace = vars(board.rtl.pace())
-            board.rtl.check()
-            board.board.check()
-        except BoardError as error:
-            outcome.findings.problems.append(str(error))
-            return
-        if outcome.pace["worst_behind_ns"] > outcome.behind_limit_ms * 1e6:
-            outcome.verdict = Verdict.INCONCLUSIVE
-
-    def _fault(self, work: Workload, error: Exception, attempt: int) -> Outcome:
-        found = Findings(problems=[f"{type(error).__name__}: {error}"])
-        return Outcome(work.name, work.family, Verdict.ERROR, found, attempt=attempt)
+                    found = Findings(problems=[f"no board: {error}"])
+                    self._keep(work, Outcome(work.name, work.family, Verdict.ERROR, found, attempt=attempt))
 
     def _progress(self, simulated_s: float) -> None:
         if self._now is not None:
@@ -137,3 +105,35 @@ class Run:
         part = self.report.with_suffix(".part")
         part.write_text(json.dumps(content, indent=1))
         part.rename(self.report)
+
+
+def one(board: Session, work: Workload, attempt: int = 1) -> Outcome:
+    """Carry a workload out on a board at its prompt, and judge it. Faults are in the outcome, not raised."""
+    board.log.write(f"\n=== {work.name} (attempt {attempt}, N = {board.dilation:g})\n")
+    began = time.monotonic()
+    outcome = Outcome(work.name, work.family, Verdict.ERROR, behind_limit_ms=work.behind_limit_ms, attempt=attempt)
+    try:
+        board.begin()
+        outcome.findings = work.run(board)
+        outcome.pace = vars(board.rtl.pace())
+        outcome.counters = board.counters()
+        outcome.kernel_warnings = board.kernel_warnings()
+        judge(outcome)
+    except _FAULTS as error:
+        outcome.findings.problems.append(f"{type(error).__name__}: {error}")
+        _look_closer(board, outcome)
+    outcome.wall_s = time.monotonic() - began
+    return outcome
+
+
+def _look_closer(board: Session, outcome: Outcome) -> None:
+    """After a fault: has the simulation or QEMU ended, was the simulation late?"""
+    try:
+        board.rtl.check()
+        board.board.check()
+        outcome.pace = outcome.pace or vars(board.rtl.pace())
+    except BoardError as error:
+        outcome.findings.problems.append(str(error))
+        return
+    if outcome.pace["worst_behind_ns"] > outcome.behind_limit_ms * 1e6:
+        outcome.verdict = Verdict.INCONCLUSIVE

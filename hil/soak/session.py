@@ -50,7 +50,7 @@ class Session:
         log: TextIO,
         tell: Callable[[float], None] = lambda _: None,
     ) -> None:
-        self.parts, self._files, self._wanted, self._log, self._tell = parts, files, dilation, log, tell
+        self.parts, self._files, self._wanted, self.log, self._tell = parts, files, dilation, log, tell
         self._stack = contextlib.ExitStack()
         self._marks = 0
         self._known: set[str] = set()
@@ -91,7 +91,7 @@ class Session:
     # -- console ------------------------------------------------------------------------------------------------------
     def run(self, command: str, guest_s: float = 1.0) -> str:
         """A shell command on the board and what it says; BootFailed if the kernel panicked, ConsoleTimeout."""
-        self._log.write(f"\n# {command}\n")
+        self.log.write(f"\n# {command}\n")
         text = "\n".join(self.console.run(command, timeout_s=_SLACK_S + guest_s * self.dilation * _SLOWNESS))
         qemu.raise_on_panic(text)
         return text
@@ -102,7 +102,7 @@ class Session:
 
     def reboot(self) -> None:
         """Restart the board, whatever it does, and wait for its prompt. BootFailed."""
-        self._log.write("\n# reboot -f\n")
+        self.log.write("\n# reboot -f\n")
         self.type("reboot -f\n")
         seen, deadline = "", time.monotonic() + BOOT_LIMIT_S
         while not re.search(r"virtone: kernel .* cards: \d+\r?\n", seen):
@@ -111,7 +111,7 @@ class Session:
                     f"no prompt {BOOT_LIMIT_S:.0f} s after a reboot; the last that came is {seen[-200:]!r}"
                 )
             seen += self.console.line.read(0.2).decode("utf-8", "replace")
-        self._log.write(seen)
+        self.log.write(seen)
         qemu.raise_on_panic(seen)
         if "cards: 1" not in seen or "\nerror:" in seen:
             raise BootFailed(f"no sound card after a reboot; the board said {seen[-200:]!r}")
@@ -168,5 +168,5 @@ class Session:
         return dict(zip(COUNTERS, (int(word, 16) for word in said), strict=True))
 
     def _write_log(self, text: str) -> None:
-        self._log.write(text)
-        self._log.flush()
+        self.log.write(text)
+        self.log.flush()
