@@ -16,10 +16,11 @@ from cocotb_tests.queue.memory_port import MemoryPort
 
 EVENT_IDX, INDIRECT_DESC, NOTIFICATION_DATA = 4, 2, 1
 
-_INPUTS = (
+_NAMES = (
     "clear_i driver_ok_i cfg_i features_i notify_i notify_idx_i poll_i drain_i msg_take_i msg_skip_i msg_ready_i "
     "reply_valid_i reply_chain_i reply_data_i reply_count_i reply_last_i reply_push_i"
-).split()
+)
+_INPUTS = _NAMES.split()
 
 
 @dataclass
