@@ -78,14 +78,14 @@ def count_interrupts(lines: list[str], name: str) -> int:
     raise CommandFailed(f"/proc/interrupts has no line for {name}; is the driver bound?")
 
 
-def play(side: Side, source: str, frames: int, rate: int, period: int, periods: int, wakeups: bool = False) -> Played:
+def play(side: Side, source: str, frames: int, rate: int, period: int, periods: int) -> Played:
     """Play a file of `frames` frames of S16 stereo. A job that fails is an outcome; a board that does not answer is an error."""
     before = interrupts(side)
     seconds = frames / rate
     limit_s = _SLACK_S + side.dilation * (seconds + _STALL_S + 5 * period * periods / rate)
     command = (
         f"SNDPROBE_FOLDER={FOLDER} sndprobe play --source {source} --rate {rate} --format S16 --channels 2 "
-        f"--period {period} --periods {periods} --probe none --wakeups {int(wakeups)}"
+        f"--period {period} --periods {periods} --probe none --wakeups 1"
     )
     lines = side.run(command, limit_s)
     return outcome(lines, interrupts(side) - before)

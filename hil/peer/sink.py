@@ -28,7 +28,7 @@ from hil.virtual.linux_board.time import PaceReport
 from virtone.virtio import probe
 
 from .boards import BACKEND_HZ, QemuDevice, RtlDevice, Side
-from .trace import PCM_STATUS_BYTES, BusCounts, Event, Log, count
+from .trace import PCM_STATUS_BYTES, BusCounts, Event, Log, count, slowest_service_s
 
 Times = NDArray[np.float64]
 _WAV_HEADER = 44
@@ -39,13 +39,15 @@ _MARKER_SEL = 0x1000_0000 + int(probe.PROBE_BASE) + int(probe.PROBE_MARKER_SEL)
 @dataclass(frozen=True)
 class Evidence:
     """`completions_s`: of messages 0, 1, ...; `left_s`: of frames 0, 1, ... of the job, as far as known; `interrupts_s`: instants at
-    which the device asked for an interrupt. `fault`: what was wrong with the frames, else empty. `pace`: of the simulation."""
+    which the device asked for an interrupt. `fault`: what was wrong with the frames, else empty. `slowest_service_s`: see `trace`, in
+    wall time. `pace`: of the simulation."""
 
     completions_s: Times
     left_s: Times
     interrupts_s: Times
     fault: str
     bus: BusCounts
+    slowest_service_s: float = 0.0
     pace: PaceReport | None = None
 
 
@@ -77,6 +79,7 @@ class QemuWatch:
             interrupts_s=times(events, "interrupt"),
             fault=compare(heard, noise, _UNWRITTEN),
             bus=count(events),
+            slowest_service_s=slowest_service_s(events),
         )
 
 
@@ -121,6 +124,7 @@ class RtlWatch:
 
     def end(self, noise: NDArray[np.int16]) -> Evidence:
         pace = self.side.rtl.pace()
+        events = self.log.since(self._mark)
         frames = self.ring.frames(self._frame, self.ring.frames_written - self._frame)
         markers = self.ring.markers(self._marker, self.ring.markers_written - self._marker)
         slots = np.stack([frames["left"], frames["right"]], axis=1)
@@ -132,7 +136,8 @@ class RtlWatch:
             left_s=frames["time_ps"][start:].astype(np.float64) * 1e-12,
             interrupts_s=rises(markers, 1),
             fault=fault,
-            bus=count(self.log.since(self._mark)),
+            bus=count(events),
+            slowest_service_s=slowest_service_s(events),
             pace=pace,
         )
 

@@ -126,3 +126,16 @@ def count(events: list[Event]) -> BusCounts:
     }
     reads, acknowledges = at.values()
     return BusCounts(notifications, reads, acknowledges, sum(e.kind in ("read", "write") for e in events))
+
+
+def slowest_service_s(events: list[Event]) -> float:
+    """Longest time, on the log's clock, from a raised interrupt to the driver's read of InterruptStatus or its InterruptACK."""
+    handled = (("read", int(mmio.VIRTIO_MMIO_INTERRUPT_STATUS)), ("write", int(mmio.VIRTIO_MMIO_INTERRUPT_ACK)))
+    raised: float | None = None
+    slowest = 0.0
+    for event in events:
+        if event.kind in ("line", "interrupt"):
+            raised = event.time_s if raised is None else raised
+        elif (event.kind, event.offset) in handled and raised is not None:
+            slowest, raised = max(slowest, event.time_s - raised), None
+    return slowest

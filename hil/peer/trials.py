@@ -3,7 +3,8 @@
 
 Promise: a shape (period, periods) is called clean when every one of the trials was: `sndprobe` ended well without an underrun, and every
 frame left the device in its place. Shapes are tried from the smallest buffer up; a short screening job spares the trials of those that
-fail at once. A trial in which the simulation lagged behind the guest's clock by more than a period says nothing and is repeated.
+fail at once. A trial says nothing and is repeated when the simulation lagged behind the guest's clock by more than a period, or when it
+went wrong while the guest itself was later than half a period (`lateness`).
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from numpy.typing import NDArray
 
 from . import figures, guest
 from .boards import BACKEND_HZ, Side
+from .lateness import guest_late_s
 from .sink import Evidence, QemuWatch, RtlWatch
 
 RATE = BACKEND_HZ
 SCREENING_S = 0.25
-_REPEATS = 2  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
+_REPEATS = 3  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
 Say = Callable[[str], None]
 Noise = NDArray[np.int16]
 
@@ -82,15 +84,19 @@ class Search:
         return next((v for v in ("clean", "inconclusive", "dirty") if v in verdicts), "inconclusive")
 
 
-def judge(played: guest.Played, evidence: Evidence, shape: Shape) -> Trial:
-    """What one job says about a shape."""
-    period_ns = shape.period * 1e9 / RATE
-    if evidence.pace is not None and not evidence.pace.kept(period_ns):
+def judge(played: guest.Played, evidence: Evidence, shape: Shape, dilation: float) -> Trial:
+    """What one job says about a shape. A late simulation makes it easier, a late guest harder than it is."""
+    period_s = shape.period / RATE
+    if evidence.pace is not None and not evidence.pace.kept(period_s * 1e9):
         behind = evidence.pace.worst_behind_ns / 1e6
         return Trial("inconclusive", f"the simulation lagged by {behind:.2f} ms; a larger --dilation is right")
-    if played.error or played.xruns:
-        return Trial("dirty", played.error or f"{played.xruns} underruns seen by ALSA")
-    return Trial("dirty", evidence.fault) if evidence.fault else Trial("clean")
+    wrong = played.error or (f"{played.xruns} underruns seen by ALSA" if played.xruns else evidence.fault)
+    if not wrong:
+        return Trial("clean")
+    late_s = guest_late_s(played, evidence, shape.period, dilation)
+    if late_s > period_s / 2:
+        return Trial("inconclusive", f"{wrong}, but the guest itself was {late_s * 1e3:.2f} ms late")
+    return Trial("dirty", wrong)
 
 
 class Bench:
@@ -99,16 +105,16 @@ class Bench:
     def __init__(self, side: Side, watch: QemuWatch | RtlWatch, noise: Noise, say: Say) -> None:
         self.side, self.watch, self.noise, self.say = side, watch, noise, say
 
-    def job(self, shape: Shape, short: bool, wakeups: bool = False) -> tuple[guest.Played, Evidence]:
+    def job(self, shape: Shape, short: bool) -> tuple[guest.Played, Evidence]:
         noise = self.noise[: round(SCREENING_S * RATE)] if short else self.noise
         self.watch.begin()
         source = "short" if short else "noise"
-        played = guest.play(self.side, source, len(noise), RATE, shape.period, shape.periods, wakeups)
+        played = guest.play(self.side, source, len(noise), RATE, shape.period, shape.periods)
         return played, self.watch.end(noise)
 
     def trial(self, shape: Shape, short: bool) -> Trial:
         for _ in range(1 + _REPEATS):
-            found = judge(*self.job(shape, short), shape)
+            found = judge(*self.job(shape, short), shape, self.side.dilation)
             if found.verdict != "inconclusive":
                 break
         return found
@@ -140,7 +146,7 @@ class Bench:
         """Figures of one job without underrun; `missing` says why there are none."""
         why = ""
         for _ in range(1 + _REPEATS):
-            played, evidence = self.job(shape, short=False, wakeups=True)
+            played, evidence = self.job(shape, short=False)
             pace = {} if evidence.pace is None else {"worst_behind_ns": evidence.pace.worst_behind_ns}
             try:
                 found = figures.measured(played, evidence, shape.period, RATE)
