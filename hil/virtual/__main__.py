@@ -17,6 +17,7 @@ import signal
 import sys
 from pathlib import Path
 
+from .benched import BOARDS
 from .codec import CODECS, CodecError
 from .faults import KINDS as FAULTS
 from .faults import Faults
@@ -54,6 +55,15 @@ def _options() -> argparse.Namespace:
         default=[],
         metavar="KIND[*COUNT][@SECONDS][:MATCH]",
         help=f"let the instruments misbehave at commands that contain MATCH; KIND: {', '.join(FAULTS)}; may be given again",
+    )
+    parser.add_argument(
+        "--board",
+        choices=BOARDS,
+        default="model",
+        help="model: the reference driver; linux: an unmodified kernel in QEMU; auto: linux where it can be had (default %(default)s)",
+    )
+    parser.add_argument(
+        "--dilation", type=_number(1, 400, float), help="N of the Linux board; default: what this machine keeps up with"
     )
     parser.add_argument("--no-gating", action="store_true", help="let the bus clock run all the time")
     parser.add_argument("--parent-pid", type=_number(1, 2**22), help="end when this process ends")
@@ -110,6 +120,8 @@ def main() -> int:
         gating=not arguments.no_gating,
         timebase_ppm=arguments.timebase_ppm,
         faults=faults,
+        board=arguments.board,
+        dilation=arguments.dilation,
     )
     try:
         bench = VirtualBench(options, lambda text: print(text, file=sys.stderr, flush=True))

@@ -40,7 +40,7 @@ PANIC = "Kernel panic - not syncing"
 class Board:
     """One board. `memory_file`: a file of `memory_mb` MiB that becomes the guest's memory (a simulation maps the same file);
     without it the memory is anonymous and reaches the server as a descriptor. `files`: see `initramfs.write`. `socket`: where the
-    server listens, if not in the board's own folder.
+    server listens, if not in the board's own folder. `within`: where that folder is made (default: the system's temporary one).
     """
 
     def __init__(
@@ -52,12 +52,13 @@ class Board:
         files: Mapping[str, bytes | Path] | None = None,
         parameters: str = "",
         socket: Path | None = None,
+        within: Path | None = None,
     ) -> None:
         self.parts, self.dilation, self.memory_mb, self.memory_file = parts, dilation, memory_mb, memory_file
         self.rate = timer_rate(dilation)
         self.parameters = parameters
         _remove_stale_folders()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))  # mode 0700
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=within))  # mode 0700
         self.socket = socket or self.folder / "vfio.sock"
         self.log = self.folder / "qemu.log"
         self.console = ""

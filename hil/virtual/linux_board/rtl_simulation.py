@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,21 @@ _WORLD = Path(__file__).with_name("rtl_world.py")
 
 
 class RtlSimulation:
-    """`dilation`: None to have it chosen. `folder` receives sim.log, the capture ring and the report; its path must be short (sockets)."""
+    """`dilation`: None to have it chosen. `folder` receives sim.log, the capture ring and the report; its path must be short (sockets).
+    `parameters` of bench_top and `env` as in `cocotb_tests.engine.system`; with `own_folder` the folder goes with the simulation, even if
+    this process is killed.
+    """
 
-    def __init__(self, folder: Path, dilation: float | None = None, memory_mb: int = 256) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dilation: float | None = None,
+        memory_mb: int = 256,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        env: Mapping[str, str] | None = None,
+        own_folder: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.capture = folder, folder / "capture"
         for name in ("vfio.sock", "control.sock", "ready.json", "report.json"):
@@ -43,8 +56,11 @@ class RtlSimulation:
         self.child = start_system(
             str(_WORLD),
             folder=folder,
+            parameters=parameters,
             env={
+                **(env or {}),
                 "BOARD_FOLDER": str(folder),
+                "BOARD_OWN_FOLDER": str(int(own_folder)),
                 "BOARD_DILATION": "" if dilation is None else str(dilation),
                 "BENCH_MEMORY_BASE": str(MEMORY_BASE),
                 "BENCH_MEMORY_SIZE": str(memory_mb << 20),

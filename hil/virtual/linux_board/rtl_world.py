@@ -2,7 +2,8 @@
 """The simulated RTL behind the Linux board's register window (the cocotb side; `rtl_simulation` starts it).
 
 Environment: BOARD_FOLDER (sockets `vfio.sock` and `control.sock`, and `ready.json`, `report.json`), BOARD_DILATION (a number, or
-empty: chosen from the speed measured here). BENCH_MEMORY is set by the simulation: where the guest's memory can be mapped.
+empty: chosen from the speed measured here), BOARD_OWN_FOLDER (1: it goes with the simulation, see `ending`). BENCH_MEMORY is set by
+the simulation: where the guest's memory can be mapped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import cocotb
 
 from cocotb_tests.bfm.port import RegisterError, RtlPort
 
+from ..ending import end_on_sigterm
 from .bridge import Bridge
 from .control import Control
 from .time import Pacer, choose_dilation
@@ -38,6 +40,8 @@ async def speed(port: RtlPort) -> float:
 @cocotb.test()
 async def serve_linux(dut: Any) -> None:
     folder = Path(os.environ["BOARD_FOLDER"])
+    if os.environ.get("BOARD_OWN_FOLDER") == "1":
+        end_on_sigterm(folder, True)
     port = RtlPort(dut)
     await port.reset()
     measured = await speed(port)

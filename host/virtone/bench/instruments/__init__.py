@@ -5,5 +5,6 @@ from __future__ import annotations
 
 from .i2s_analyzer import I2sAnalyzer
 from .infiniivision import InfiniiVision
+from .pace_meter import PaceMeter
 
-DRIVERS = {"infiniivision": InfiniiVision, "i2s_analyzer": I2sAnalyzer}
+DRIVERS = {"infiniivision": InfiniiVision, "i2s_analyzer": I2sAnalyzer, "pace_meter": PaceMeter}
