@@ -2,13 +2,14 @@
 """Measure the simulation and the device; write benchmark.json and print a table.
 
 Exit codes: 0 everything was measured (whether its bound is met stands beside each figure), 1 something could not be measured,
-2 bad arguments, 130 Ctrl-C (nothing is written).
+2 bad arguments, 130 Ctrl-C or SIGTERM (nothing is written).
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -123,4 +124,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     sys.exit(main())

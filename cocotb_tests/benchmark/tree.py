@@ -2,7 +2,8 @@
 """A command and all its descendants, watched: greatest memory, wall time, processor time.
 
 Promise: memory is the sum over the tree of the proportional set size (each shared page counted once, whoever shares it), of
-resident size where the kernel tells no other; sampled every `INTERVAL_S`, so a peak shorter than that may be missed. The
+resident size where the kernel tells no other; sampled every `INTERVAL_S`, or so much more rarely that looking takes
+`SHARE` of the time at most; a peak between two samples is missed. The
 command is bounded in time and ends with this process, and nothing of its group is left.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ import psutil
 
 from cocotb_tests.engine import process
 
-INTERVAL_S = 0.1
+INTERVAL_S, SHARE = 0.1, 0.03
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 
 
@@ -62,6 +64,7 @@ def watch(
             elapsed = time.monotonic() - started
             if elapsed > timeout_s:
                 raise process.TimeLimit(f"{' '.join(map(str, command[:4]))} ... ran longer than {timeout_s:.0f} s")
+            looking = time.process_time()
             family = []
             with contextlib.suppress(*_GONE):
                 family = [root, *root.children(recursive=True)]
@@ -75,7 +78,8 @@ def watch(
             if total > peak:
                 peak, at_peak = total, len(family)
             step(elapsed)
-            time.sleep(INTERVAL_S)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(max(INTERVAL_S, (time.process_time() - looking) / SHARE))
     finally:
         if child.poll() is None:
             process.kill_group(child)
