@@ -28,7 +28,7 @@ export XDG_CACHE_HOME  := $(CURDIR)/.build/cache
 export XDG_CONFIG_HOME := $(CURDIR)/.build/config
 endif
 
-.PHONY: help setup certify test lint gen bench clean distclean lock tools
+.PHONY: help setup certify test lint gen bench soak peer clean distclean lock tools
 .PHONY: lint-python lint-verilator lint-yosys lint-gen FORCE
 
 help: ## print this list
@@ -65,14 +65,24 @@ lint-yosys: $(STAMP)
 lint-gen: $(STAMP)
 	@echo "lint: generated packages and pages against their declarations"
 	@$(PY) -m virtone.virtio.emit --check
+	@$(PY) -m hil.guest.gen_header --check
 
 gen: $(STAMP) ## render the SystemVerilog packages and reference pages from host/virtone/virtio and rtl/profiles
 	@echo "gen: rtl/pkg and docs/reference"
 	@$(PY) -m virtone.virtio.emit
+	@$(PY) -m hil.guest.gen_header
 
 bench: $(STAMP) ## measure the bench itself: speed, latencies in cycles, memory (out/benchmark.json and a table)
 	@echo "bench: figures into $(OUT)/benchmark.json"
 	@$(PY) -m cocotb_tests.benchmark --out "$(OUT)"
+
+soak: $(STAMP) ## real workloads of an unmodified Linux on the RTL (out/soak.json and a table; about half an hour)
+	@echo "soak: table into $(OUT)/soak.json"
+	@$(PY) -m hil.soak --out "$(OUT)" $(ARGS)
+
+peer: $(STAMP) ## the same Linux against QEMU's own virtio-sound and against ours (out/peer.json and a table)
+	@echo "peer: table into $(OUT)/peer.json"
+	@$(PY) -m hil.peer --out "$(OUT)" $(ARGS)
 
 setup: $(STAMP) ## only set up: .venv with the locked dependencies, and virtone itself
 
