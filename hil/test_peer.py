@@ -170,7 +170,18 @@ def job(late: float = 0.0, told: int = 0, jitter: float = 0.0, ppm: float = 0.0)
 
 def side(**wrong: Any) -> report.SideResult:
     found = {"shape": [PERIOD, PERIODS], **figures.measured(*job(**wrong), PERIOD, RATE)}
-    tried = [{"period": 48, "periods": 2, "buffer_ms": 2.0, "clean": 3, "trials": 3, "verdict": "clean", "why": ""}]
+    tried = [
+        {
+            "period": 48,
+            "periods": 2,
+            "buffer_ms": 2.0,
+            "clean": 3,
+            "trials": 3,
+            "verdict": "clean",
+            "why": "",
+            "repeated": 0,
+        }
+    ]
     search = {"smallest": [48, 2], "two_periods": "clean", "tried": tried}
     offers = {"formats": ["S16_LE"], "rates": [48000], "period_bytes": [100, 200]}
     return {

@@ -92,6 +92,10 @@ def _ms(spread: dict[str, float]) -> str:
     )
 
 
+def _frames(spread: dict[str, float]) -> str:
+    return f"; at most {max(abs(spread['low']), abs(spread['high'])) / FRAME_S:.3g} frames"
+
+
 def _short(seconds: float) -> str:
     """Milliseconds; below a nanosecond is nothing."""
     return "0" if abs(seconds) < 1e-9 else f"{seconds * 1e3:+.4g}" if seconds < 0 else f"{seconds * 1e3:.4g}"
@@ -103,7 +107,7 @@ def _per_period(f: dict[str, Any]) -> str:
 
 
 _FIGURES: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
-    ("honesty error: told - true, at completions", lambda f: _ms(f["honesty_error_s"])),
+    ("honesty error: told - true, at completions", lambda f: _ms(f["honesty_error_s"]) + _frames(f["honesty_error_s"])),
     ("told (snd_pcm_delay)", lambda f: _ms(f["told_s"])),
     ("true (next frame at the sink or the I2S pins)", lambda f: _ms(f["true_s"])),
     ("completed before its last frame was out", lambda f: _ms(f["completed_early_s"])),
@@ -120,8 +124,11 @@ _FIGURES: list[tuple[str, Callable[[dict[str, Any]], str]]] = [
 
 
 def _searched(search: dict[str, Any]) -> str:
-    trials = [f"{t['clean']} of {t['trials']}" for t in search["tried"] if t["verdict"] == "clean"]
-    return f"{_size(search['smallest'])}{', ' if trials else ''}{''.join(trials)}"
+    said = _size(search["smallest"])
+    for t in search["tried"]:
+        if t["verdict"] == "clean":
+            said += f", {t['clean']} of {t['trials']}" + (f" ({t['repeated']} repeated)" if t["repeated"] else "")
+    return said
 
 
 def _two(search: dict[str, Any]) -> str:

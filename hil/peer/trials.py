@@ -10,7 +10,7 @@ went wrong while the guest itself was later than half a period (`lateness`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -55,10 +55,11 @@ LADDER = tuple(
 
 @dataclass(frozen=True)
 class Trial:
-    """`verdict`: clean, dirty or inconclusive; `why` of the latter two."""
+    """`verdict`: clean, dirty or inconclusive; `why` of the latter two. `repeated`: how often it had said nothing before."""
 
     verdict: str
     why: str = ""
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Tried:
     trials: int
     verdict: str
     why: str
+    repeated: int
 
 
 @dataclass
@@ -113,22 +115,23 @@ class Bench:
         return played, self.watch.end(noise)
 
     def trial(self, shape: Shape, short: bool) -> Trial:
-        for _ in range(1 + _REPEATS):
-            found = judge(*self.job(shape, short), shape, self.side.dilation)
-            if found.verdict != "inconclusive":
-                break
-        return found
+        """Repeated while it says nothing, a few times."""
+        found, repeated = judge(*self.job(shape, short), shape, self.side.dilation), 0
+        while found.verdict == "inconclusive" and repeated < _REPEATS:
+            found, repeated = judge(*self.job(shape, short), shape, self.side.dilation), repeated + 1
+        return replace(found, repeated=repeated)
 
     def attempt(self, shape: Shape, trials: int) -> Tried:
         """Screening, then trials until one is not clean."""
         found = self.trial(shape, short=True)
-        if found.verdict != "clean":
-            return Tried(shape, SCREENING_S, 0, 1, found.verdict, found.why)
-        for number in range(trials):
-            found = self.trial(shape, short=False)
-            if found.verdict != "clean":
-                return Tried(shape, len(self.noise) / RATE, number, number + 1, found.verdict, found.why)
-        return Tried(shape, len(self.noise) / RATE, trials, trials, "clean", "")
+        seconds, clean, repeated = SCREENING_S, 0, found.repeated
+        if found.verdict == "clean":
+            seconds = len(self.noise) / RATE
+            while clean < trials and found.verdict == "clean":
+                found = self.trial(shape, short=False)
+                clean += found.verdict == "clean"
+                repeated += found.repeated
+        return Tried(shape, seconds, clean, clean + (found.verdict != "clean"), found.verdict, found.why, repeated)
 
     def search(self, trials: int, ladder: Sequence[Shape] = LADDER) -> Search:
         """Up to the smallest clean shape."""
@@ -136,7 +139,10 @@ class Bench:
         for shape in ladder:
             tried = self.attempt(shape, trials)
             search.tried.append(tried)
-            self.say(f"{self.side.name}: {shape}: {tried.clean} of {tried.trials} clean{tried.why and '; '}{tried.why}")
+            again = f" ({tried.repeated} repeated)" if tried.repeated else ""
+            self.say(
+                f"{self.side.name}: {shape}: {tried.clean} of {tried.trials} clean{again}{tried.why and '; '}{tried.why}"
+            )
             if tried.verdict == "clean":
                 search.smallest = shape
                 break
