@@ -94,11 +94,11 @@ def unbind(session: Session, driver: str) -> Findings:
     return found
 
 
-def reboot(session: Session) -> Findings:
-    """The machine is reset under a running player."""
+def restart(session: Session, command: str) -> Findings:
+    """The machine is reset under a running player, on demand or by a panic of its kernel."""
     found = Findings()
     session.run(f"{_aplay('driver')} > /dev/null 2>&1 & usleep {_PLAY_US}")
-    session.reboot()
-    _broken_off(session, found, "reboot")
+    session.restart(command)
+    _broken_off(session, found, command)
     _play_again(session, found)
     return found

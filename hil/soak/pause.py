@@ -21,7 +21,7 @@ SHORTEST = STREAM.rate // 25  # frames of silence that a pause must show, half o
 
 def files(root: Path, frames: int, pauses: int) -> Files:
     del root, pauses
-    return {"root/pause.wav": material.wav(material.noise(SEED, frames), "S16", STREAM.rate)}
+    return {f"root/pause-{frames}.wav": material.wav(material.noise(SEED, frames), "S16", STREAM.rate)}
 
 
 def pause(session: Session, frames: int, pauses: int) -> Findings:
@@ -42,7 +42,9 @@ def pause(session: Session, frames: int, pauses: int) -> Findings:
 
     hand = threading.Thread(target=keys, daemon=True)
     hand.start()
-    said = session.run(f"aplay -i -D hw:0,0 {STREAM.options} /root/pause.wav < /dev/tty 2>&1; echo status $?", 10)
+    said = session.run(
+        f"aplay -i -D hw:0,0 {STREAM.options} /root/pause-{frames}.wav < /dev/tty 2>&1; echo status $?", 10
+    )
     hand.join()
     comparison = compare.with_pauses(session.heard(), material.wire(material.noise(SEED, frames), 16))
     found.add(comparison)

@@ -58,7 +58,11 @@ class Run:
         ready, files = [], {}
         for work in workloads:
             try:
-                files |= work.board_files(self.parts.root)
+                wanted = work.board_files(self.parts.root)
+                for name in wanted.keys() & files.keys():
+                    if wanted[name] != files[name]:
+                        raise ValueError(f"{work.name} wants another {name} on the board than the workloads before it")
+                files |= wanted
                 ready.append(work)
             except (BoardError, RecordingMissing) as error:
                 self._keep(work, Outcome(work.name, work.family, Verdict.NOT_RUN, Findings(problems=[str(error)])))

@@ -53,6 +53,7 @@ class Session:
         self.parts, self._files, self._wanted, self.log, self._tell = parts, files, dilation, log, tell
         self._stack = contextlib.ExitStack()
         self._marks = 0
+        self._heard = ""  # on the console since the last command
         self._known: set[str] = set()
         self._before = dict.fromkeys(COUNTERS, 0)
 
@@ -92,29 +93,30 @@ class Session:
     def run(self, command: str, guest_s: float = 1.0) -> str:
         """A shell command on the board and what it says; BootFailed if the kernel panicked, ConsoleTimeout."""
         self.log.write(f"\n# {command}\n")
-        text = "\n".join(self.console.run(command, timeout_s=_SLACK_S + guest_s * self.dilation * _SLOWNESS))
-        qemu.raise_on_panic(text)
-        return text
+        self._heard = ""
+        try:
+            return "\n".join(self.console.run(command, timeout_s=_SLACK_S + guest_s * self.dilation * _SLOWNESS))
+        finally:
+            qemu.raise_on_panic(self._heard)
 
     def type(self, text: str) -> None:
         """Keys for the program that runs on the console."""
         self.console.line.write(text.encode())
 
-    def reboot(self) -> None:
-        """Restart the board, whatever it does, and wait for its prompt. BootFailed."""
-        self.log.write("\n# reboot -f\n")
-        self.type("reboot -f\n")
+    def restart(self, command: str) -> None:
+        """Have the board start anew with a command that does not return, and wait for its prompt. BootFailed."""
+        self.log.write(f"\n# {command}\n")
+        self.type(f"{command}\n")
         seen, deadline = "", time.monotonic() + BOOT_LIMIT_S
         while not re.search(r"virtone: kernel .* cards: \d+\r?\n", seen):
             if time.monotonic() > deadline:
                 raise BootFailed(
-                    f"no prompt {BOOT_LIMIT_S:.0f} s after a reboot; the last that came is {seen[-200:]!r}"
+                    f"no prompt {BOOT_LIMIT_S:.0f} s after {command!r}; the last that came is {seen[-200:]!r}"
                 )
             seen += self.console.line.read(0.2).decode("utf-8", "replace")
         self.log.write(seen)
-        qemu.raise_on_panic(seen)
         if "cards: 1" not in seen or "\nerror:" in seen:
-            raise BootFailed(f"no sound card after a reboot; the board said {seen[-200:]!r}")
+            raise BootFailed(f"no sound card after {command!r}; the board said {seen[-200:]!r}")
         self.console.reach_prompt(BOOT_LIMIT_S)
 
     def wait_for(self, holds: Callable[[], bool], guest_s: float, what: str) -> None:
@@ -168,5 +170,6 @@ class Session:
         return dict(zip(COUNTERS, (int(word, 16) for word in said), strict=True))
 
     def _write_log(self, text: str) -> None:
+        self._heard += text
         self.log.write(text)
         self.log.flush()

@@ -11,6 +11,7 @@ RATES = (8000, 11025, 16000, 22050, 32000, 44100, 48000, 64000, 88200, 96000, 17
 FORMATS = ("S16", "S24_3", "S32")
 QUICK_CLIPS = {("S16", 2, 44100), ("S24_3", 1, 8000), ("S32", 2, 192000), ("S16", 1, 48000), ("S24_3", 2, 96000)}
 _CLIP_S, _BUFFER_MS = 0.12, 40.0
+_PANIC = "echo c > /proc/sysrq-trigger"
 _DEFAULT_BUFFER_MS = 500.0  # what aplay asks for
 
 
@@ -47,7 +48,8 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("player killed, rmmod, insmod", "driver", driver.rmmod, 0.6, 40, {}, driver.files, True),
     Workload("unbind virtio_snd", "driver", driver.unbind, 0.8, 40, {"driver": "virtio_snd"}, driver.files, True),
     Workload("unbind virtio-mmio", "driver", driver.unbind, 0.8, 40, {"driver": "virtio-mmio"}, driver.files),
-    Workload("reboot while playing", "driver", driver.reboot, 1.5, 40, {}, driver.files, True),
+    Workload("reboot while playing", "driver", driver.restart, 1.5, 40, {"command": "reboot -f"}, driver.files, True),
+    Workload("kernel panic while playing", "driver", driver.restart, 1.5, 40, {"command": _PANIC}, driver.files),
     Workload("noise, 0.5 s", "endurance", endurance.noise, 1.0, 500, {"seconds": 0.5}, endurance.files, True),
     Workload("noise, two minutes", "endurance", endurance.noise, 121.0, 500, {"seconds": 120.0}, endurance.files),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from . import compare, material
 from .outcome import Findings
 from .session import Session
@@ -17,10 +19,10 @@ _PLAY_MS, _STOP_MS = 120, 120
 
 def files(root: Path, stops: int) -> Files:
     del root
-    return {f"root/xrun-{stops}.wav": material.wav(_noise(stops), "S16", STREAM.rate)}
+    return {f"root/xrun-{stops}.wav": material.wav(played(stops), "S16", STREAM.rate)}
 
 
-def _noise(stops: int):
+def played(stops: int) -> np.ndarray:
     return material.noise(SEED, (stops + 1) * _PLAY_MS * STREAM.rate // 1000)
 
 
@@ -29,7 +31,7 @@ def starve(session: Session, stops: int) -> Findings:
     once = f"usleep {_PLAY_MS * 1000}; kill -STOP $p; usleep {_STOP_MS * 1000}; kill -CONT $p"
     script = f"aplay -D hw:0,0 {STREAM.options} /root/xrun-{stops}.wav & p=$!; {'; '.join([once] * stops)}; wait $p; echo status $?"
     said = session.run(f"sh -c '{script}' 2>&1", stops * 0.4 + 3)
-    comparison = compare.with_pauses(session.heard(), material.wire(_noise(stops), 16))
+    comparison = compare.with_pauses(session.heard(), material.wire(played(stops), 16))
     found.add(comparison)
     found.xruns = said.count("underrun!!!")
     found.demand(found.xruns == stops, f"aplay reports {found.xruns} underruns; {stops} were provoked")
