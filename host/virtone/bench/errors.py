@@ -44,6 +44,12 @@ class InstrumentLost(InstrumentError):
     todo = "check that it is switched on and its address is right, then run it again"
 
 
+class InstrumentMissing(InstrumentLost):
+    """There was no connection in the first place."""
+
+    what = "cannot be opened"
+
+
 class InstrumentTimeout(InstrumentError):
     """No answer in time."""
 

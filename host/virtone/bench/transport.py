@@ -23,7 +23,15 @@ import pyvisa
 import serial
 from pyvisa.constants import StatusCode
 
-from .errors import BadAnswer, ConsoleLost, InstrumentError, InstrumentLost, InstrumentTimeout, TruncatedBlock
+from .errors import (
+    BadAnswer,
+    ConsoleLost,
+    InstrumentError,
+    InstrumentLost,
+    InstrumentMissing,
+    InstrumentTimeout,
+    TruncatedBlock,
+)
 
 CHUNK = (1 << 20) + 1  # odd: a reply that is an exact multiple of the chunk confuses some VXI-11 servers
 NEWLINE_S = 0.1  # how long a raw socket may take to send the newline after a block, if it sends one
@@ -85,8 +93,8 @@ class Visa:
             self._instrument.read_termination = "\n" if self._raw_socket else None
         except (pyvisa.errors.Error, ValueError, *_DEAD) as error:
             missing = getattr(error, "error_code", None) == StatusCode.error_resource_not_found
-            detail = "cannot open: nothing answers at that address" if missing else f"cannot open: {_text(error)}"
-            raise InstrumentLost(self.resource, "", time.monotonic() - began, detail) from error
+            detail = "nothing answers at that address" if missing else _text(error)
+            raise InstrumentMissing(self.resource, "", time.monotonic() - began, detail) from error
         if self._raw_socket:  # otherwise a write followed by a query stalls 40 ms (Nagle and delayed acknowledge)
             with contextlib.suppress(OSError):
                 self._socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
