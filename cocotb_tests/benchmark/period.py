@@ -50,7 +50,7 @@ def _limit(rate: int, case: Mapping[str, Any], best: int, below: str) -> str:
     if not below:
         return f"{length}; no period is shorter than a frame"
     short_us, reaction_us = (best - 1) * 1e6 / rate, case["reaction_us"]
-    if short_us < reaction_us and case["policy"] == "ack":
+    if short_us < reaction_us and below != STALE:
         return f"{length}; {best - 1}: shorter than the reaction ({below})"
     if below == STALE and case["policy"] == "requeue":
         return f"{length}; {best - 1}: queued again and fetched ahead before it was refilled ({below})"

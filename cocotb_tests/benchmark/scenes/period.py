@@ -3,7 +3,8 @@
 
 Case: {rate, format, latency, cases: [{policy, periods, reaction_us, polling}]}. Findings: one {smallest, trials: [[frames,
 trouble]]} per case; `trouble` is empty for a period that played.
-A trial plays at least `_PERIODS` periods and `_LEAST_MS`. The application waits until a period is free, reacts `reaction_us`
+A trial plays `_PERIODS` periods and `_LEAST_MS`, and short periods `_ROUNDS` times round the buffer, so that an application too slow by
+a twentieth of a period is found out. The application waits until a period is free, reacts `reaction_us`
 later and writes it. A period plays when ALSA saw no xrun, the device counted no underrun, and every frame left the I2S pins once and in
 order.
 """
@@ -22,7 +23,7 @@ from virtone.model.pcm_hw import HwParams
 from virtone.virtio import probe
 
 LARGEST = 128
-_PERIODS, _LEAST_MS = 40, 4.0
+_PERIODS, _LEAST_MS, _ROUNDS, _ROUNDS_FRAMES = 40, 4.0, 20, 2048
 _UNDERRUNS = int(probe.PROBE_BASE) + int(probe.PROBE_UNDERRUNS)
 
 
@@ -37,7 +38,8 @@ async def trial(stage: Stage, params: HwParams, reaction_ns: float, rng: np.rand
     """Plays; returns what went wrong, or an empty text."""
     port = stage.port
     width = params.frame_bytes // params.channels
-    total = max(_PERIODS, round(_LEAST_MS * params.rate / 1000 / params.period_size)) + params.periods
+    rounds = min(_ROUNDS * params.periods, _ROUNDS_FRAMES // params.period_size)
+    total = max(_PERIODS, rounds, round(_LEAST_MS * params.rate / 1000 / params.period_size)) + params.periods
     data, slots = sound(rng, total * params.period_size, width)
     underruns = await port.read32(_UNDERRUNS)
     pcm = await stage.open(params)
