@@ -60,6 +60,8 @@ class FakeBench:
         self.commands: list[str] = []
         self.captures = []
 
+    pace = facts = None
+
     def seconds(self, t):
         return t
 

@@ -18,9 +18,10 @@ from virtone.bench.errors import BenchError, ConfigError
 from virtone.certify.ahead import Ahead
 from virtone.certify.analysis import evaluate
 from virtone.certify.plan import load_plan
-from virtone.certify.procedure import all_steps, certify
+from virtone.certify.procedure import certify
 from virtone.certify.record import Record
 from virtone.certify.report import schema, write_all
+from virtone.certify.steps import all_steps
 from virtone.certify.uncertainty import Budget, Component, highest_percentile, percentile, shots_needed
 from virtone.certify.verdict import Verdict, judge, overall
 from virtone.cli.verify import verify

@@ -2,7 +2,7 @@
 """Starting and ending a virtual bench: one child process that offers VISA resources and a console on loopback.
 
 Contract with the child: when everything listens it prints one line of JSON on standard output,
-`{"ready": true, "console": "/dev/pts/N", "instruments": {"NAME": "VISA resource", ...}}`; it ends when its standard input
+`{"ready": true, "console": "/dev/pts/N", "instruments": {"NAME": "VISA resource", ...}, "time_scale": N}`; it ends when its standard input
 ends or on SIGTERM; what it has to say to people goes to standard error.
 Promises: `start` returns when the bench is ready or raises `VirtualBenchError` with the end of what the child said; `close` (and
 the end of this process, even by SIGKILL) ends the child and all of its process group.
@@ -70,6 +70,12 @@ class VirtualBench:
             bench.close()
             raise
         return bench
+
+    @property
+    def time_scale(self) -> float:
+        """Wall seconds that a second of its board takes, as the bench says when it is ready; 1 if it leaves that to the bench file."""
+        said = self.ready.get("time_scale", 1.0)
+        return float(said) if isinstance(said, (int, float)) and said > 0 else 1.0
 
     def resolve(self, place: str) -> str:
         """The address behind `virtual:NAME`; other addresses as they are."""

@@ -8,7 +8,7 @@ prompt, or raises one `BenchError` and leaves nothing open or running. Its user 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .board import Board
@@ -16,6 +16,7 @@ from .config import BenchConfig
 from .console import Console
 from .errors import BenchError, VirtualBenchError
 from .instruments import DRIVERS
+from .instruments.pace_meter import PaceMeter
 from .launch import VirtualBench
 from .transport import SerialLine, open_visa
 
@@ -34,8 +35,18 @@ class Bench:
     def oscilloscope(self) -> Any:
         return self.instruments["oscilloscope"]
 
+    @property
+    def pace(self) -> PaceMeter | None:
+        """What tells how far a simulation was behind its board's clock; None where the two cannot differ."""
+        return next((one for one in self.instruments.values() if isinstance(one, PaceMeter)), None)
+
+    @property
+    def facts(self) -> dict[str, Any] | None:
+        """What a virtual bench says of its board and of how it is simulated."""
+        return self.virtual.ready.get("board") if self.virtual else None
+
     def seconds(self, at_instrument_s: float) -> float:
-        return at_instrument_s * self.config.time_scale
+        return at_instrument_s * self.config.time_scale * (self.virtual.time_scale if self.virtual else 1.0)
 
 
 def open_instrument(config: BenchConfig, name: str, resolve: Callable[[str], str] = str) -> Any:
@@ -83,12 +94,14 @@ def true_cause(virtual: VirtualBench | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def open_bench(config: BenchConfig, log: Any = None) -> Iterator[Bench]:
-    """Start (if virtual) and open a bench; `log(text)` receives the console's text."""
+def open_bench(config: BenchConfig, log: Any = None, more: Sequence[str] = ()) -> Iterator[Bench]:
+    """Start (if virtual) and open a bench; `log(text)` receives the console's text; `more`: words for the virtual bench's command."""
     with contextlib.ExitStack() as stack:
         virtual = None
         if config.virtual is not None:
-            virtual = stack.enter_context(VirtualBench.start(config.virtual.command, config.virtual.ready_timeout_s))
+            virtual = stack.enter_context(
+                VirtualBench.start([*config.virtual.command, *more], config.virtual.ready_timeout_s)
+            )
         stack.enter_context(true_cause(virtual))
         resolve = virtual.resolve if virtual else str
         instruments = {}

@@ -16,11 +16,11 @@ import numpy as np
 from virtone.bench.config import BenchConfig
 from virtone.signal.stimulus import hold_frames
 
-from . import stages
+from . import pace, stages
 from .measure import BenchFacts, Measurer, Result, completions
 from .plan import MEASURANDS, Configuration, Plan
-from .procedure import DETUNE_PPM, SELFTEST
 from .record import Record, RecordError
+from .steps import DETUNE_PPM, SELFTEST
 from .uncertainty import Budget, Component, highest_percentile, percentile, shots_needed
 from .verdict import judge, overall
 
@@ -117,6 +117,8 @@ def _configuration(
     good, lost = [s for s in shots if s["good"]], [s for s in shots + notify + cold if not s["good"]]
     if lost:
         doubts = [*doubts, f"{len(lost)} shots not identified (first: {lost[0]['why']})"]
+    late = {kind: pace.doubts(record.steps(kind, c.name)) for kind in ("material", "shots", "notify", "cold")}
+    late_at_all = pace.doubts(record.steps(configuration=c.name))
     notes = {"notify_p50": stages.notify_note(record.steps("notify", c.name))}
     rows: list[dict[str, Any]] = []
 
@@ -175,16 +177,25 @@ def _configuration(
             if len(delays) >= shots_needed(part)
             else [f"{len(delays)} shots; {shots_needed(part)} support this percentile"]
         )
-        row(name, point, bench.time_budget(point / 1e3, sigma, shot_dt, 1e3), len(delays), (low, high), few)
-    for name, of, reduce in (
-        ("latency_max", shots, np.max),
-        ("notify_p50", notify, np.median),
-        ("cold_max", cold, np.max),
+        row(
+            name,
+            point,
+            bench.time_budget(point / 1e3, sigma, shot_dt, 1e3),
+            len(delays),
+            (low, high),
+            few + late["shots"],
+        )
+    for name, kind, of, reduce in (
+        ("latency_max", "shots", shots, np.max),
+        ("notify_p50", "notify", notify, np.median),
+        ("cold_max", "cold", cold, np.max),
     ):
+        if not record.steps(kind, c.name):
+            continue  # the plan has none
         values, s, its_dt = times(of)
         value = float(reduce(values)) * 1e3 if len(values) else math.nan
         bounds = percentile(values * 1e3, 0.5)[1:] if name == "notify_p50" and len(values) else None
-        row(name, value, bench.time_budget(value / 1e3, s, its_dt, 1e3), len(values), bounds)
+        row(name, value, bench.time_budget(value / 1e3, s, its_dt, 1e3), len(values), bounds, late[kind])
     told = np.array([s["said"]["told_frames"] / c.rate for s in good])
     since = np.array([s["said"]["since_update_ns"] * 1e-9 for s in good])
     errors = {"honesty_raw": (told - delays) * 1e3, "honesty_corrected": (told - since - delays) * 1e3}
@@ -195,6 +206,7 @@ def _configuration(
             abs(value),
             bench.time_budget(float(np.mean(delays)) if len(delays) else math.nan, sigma, shot_dt, 1e3),
             len(error),
+            more=late["shots"],
         )
     deviations, completed = completions(
         material["marker_edges_s"], c, record.steps("material", c.name)[0]["facts"]["frames"]
@@ -216,21 +228,21 @@ def _configuration(
         ),
         1,
     )
-    row("glitches", float(len(clean["faults"])), Budget(()), clean["frames_checked"])
+    row("glitches", float(len(clean["faults"])), Budget(()), clean["frames_checked"], more=late["material"])
     counted = sum(
         int(e["done"].get(k, 0))
         for e in record.steps(configuration=c.name)
         if e["step"] != "selftest"
         for k in ("xruns", "underruns")
     )
-    row("xruns", float(counted), Budget(()), len(record.steps(configuration=c.name)))
+    row("xruns", float(counted), Budget(()), len(record.steps(configuration=c.name)), more=late_at_all)
     return {
         "name": c.name, "stream": {"format": c.format, "rate": c.rate, "channels": c.channels, "period_frames": c.period_frames,
                                    "periods": c.periods, "policy": c.policy, "buffer_ms": c.buffer_s * 1e3},
         "measurands": rows, "highest_percentile": highest_percentile(len(delays)) if len(delays) else None,
         "latency_ms": [_number(v * 1e3) for v in delays], "honesty_ms": {k: [_number(v) for v in e] for k, e in errors.items()},
         "stages": stages.table({kind: (record.steps(kind, c.name), series) for kind, series in
-                                (("shots", shots), ("notify", notify), ("cold", cold))}), "faults": clean["faults"],
+                                (("shots", shots), ("notify", notify), ("cold", cold)) if series}), "faults": clean["faults"],
         "not_identified": [{"shot": s["shot"], "why": s["why"]} for s in lost],
         "estimate": {"sigma_ns": _number(sigma * 1e9), "confidence_least": min((s["confidence"] for s in good), default=None),
                      "snr_db_least": min((s["snr_db"] for s in good), default=None)},

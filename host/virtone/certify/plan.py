@@ -108,7 +108,7 @@ _PLAN = Table({
     "seed": Field(int, 1, 0, 2**31 - 1),
     "shots": Field(int, low=5, high=1_000_000),
     "batch": Field(int, 50, 2, 1000, unit="shots (segments of one acquisition)"),
-    "notify_shots": Field(int, 20, 3, 100_000),
+    "notify_shots": Field(int, 20, 0, 100_000),
     "cold_shots": Field(int, 5, 3, 10_000),
     "material_s": Field(float, 1.0, 0.05, 3600, unit="seconds"),
     "selftest_s": Field(float, 0.25, 0.05, 10, unit="seconds"),

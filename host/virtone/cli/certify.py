@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from virtone.bench.config import load_bench
+from virtone.bench.config import BenchConfig, load_bench
 from virtone.bench.session import open_bench
 
+from ..certify.acquisition import TooSlow
 from ..certify.ahead import Ahead
-from ..certify.plan import load_plan
+from ..certify.pace import LARGER
+from ..certify.plan import Plan, load_plan
 from ..certify.procedure import certify
 from ..certify.record import Record
 from ..certify.report import write_all
@@ -35,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("out"), help="folder of the record and the certificate (default: out)"
     )
+    parser.add_argument("--note", default="", help="a line for the certificate, for example why this bench was taken")
 
 
 class Bar:
@@ -69,13 +72,23 @@ def run(options: argparse.Namespace) -> int:
     with Progress(*columns, console=console, transient=True) as progress, Ahead(options.out) as ahead:
         bar = Bar(progress)
         if not record.has("end"):
-            with open_bench(config) as bench:
-                record = certify(bench, plan, options.out, bar, ahead.submit)
+            record = _measure(config, plan, options, bar, ahead)
         bar.step("computing and writing")
         data = write_all(record, plan, config, ahead.results())
     show(data, console)
     print(f"{data['verdict']}{'  (SIMULATED)' if data['simulated'] else ''}: {options.out / 'certificate.html'}")
     return CODES[data["verdict"]]
+
+
+def _measure(config: BenchConfig, plan: Plan, options: argparse.Namespace, bar: Bar, ahead: Ahead) -> Record:
+    """On the bench as it is; if its simulation cannot keep up, what is left on one that is slower."""
+    try:
+        with open_bench(config) as bench:
+            return certify(bench, plan, options.out, bar, ahead.submit, options.note, last_chance=False)
+    except TooSlow as slow:
+        bar.step(f"too slow, N = {slow.dilation * LARGER:g}")
+        with open_bench(config, more=("--dilation", f"{slow.dilation * LARGER:g}")) as bench:
+            return certify(bench, plan, options.out, bar, ahead.submit, options.note)
 
 
 def show(data: dict, console: Console) -> None:

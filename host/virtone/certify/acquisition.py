@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One step on the bench: set up and arm the oscilloscope, let the board play, take the records.
+
+Promise: `acquire` returns everything that was seen and said, or raises an error of `bench.errors`; where a simulation can be late it
+tries again while it is, and raises `TooSlow` when that does not help and `last_chance` is not set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any, Protocol
+
+from virtone.bench.config import BenchConfig
+from virtone.bench.errors import BenchError, CommandFailed
+from virtone.bench.instruments.digitizer import ChannelSetup, Digitizer, Setup, TimebaseSetup, TriggerSetup
+from virtone.bench.instruments.pace_meter import PaceMeter
+from virtone.signal.capture import Capture
+
+from . import pace
+from .steps import Step
+
+SAMPLES_PER_S = 500_000
+BOARD_GRACE_S = 2.0  # of the board's own time beyond what it plays
+
+
+class TooSlow(BenchError):
+    """The simulation does not keep up with the board's clock; a bench with a larger N might."""
+
+    def __init__(self, message: str, dilation: float) -> None:
+        super().__init__(message)
+        self.dilation = dilation
+
+
+class Console(Protocol):
+    def run(self, command: str, timeout_s: float | None = None) -> list[str]: ...
+
+
+class Board(Protocol):
+    console: Console
+
+
+class OpenBench(Protocol):
+    """What is used of `virtone.bench.session.Bench`."""
+
+    config: BenchConfig
+    board: Board
+
+    @property
+    def oscilloscope(self) -> Digitizer: ...
+    @property
+    def pace(self) -> PaceMeter | None: ...
+    @property
+    def facts(self) -> dict[str, Any] | None: ...
+    def seconds(self, at_instrument_s: float) -> float: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Acquired:
+    """`board`: the records it printed; `done`: its last line; `pace`: how late the simulation was, None where it cannot be."""
+
+    captures: list[Capture]
+    board: list[dict[str, Any]]
+    done: dict[str, Any]
+    pace: dict[str, Any] | None = None
+
+
+def setup_of(config: BenchConfig, step: Step) -> Setup:
+    """The oscilloscope's settings for one step."""
+    channels = config.instruments["oscilloscope"].channels
+    marker = channels["marker"]
+    inputs = tuple(
+        ChannelSetup(c.number, c.range_v, c.offset_v, c.coupling, c.probe) for c in (channels["analog"], marker)
+    )
+    return Setup(
+        inputs,
+        TimebaseSetup(step.span_s, step.pre_s, int(step.span_s * SAMPLES_PER_S)),
+        TriggerSetup(marker.number, marker.threshold_v),
+        step.segments,
+    )
+
+
+def acquire(bench: OpenBench, step: Step, last_chance: bool = True) -> Acquired:
+    """One step, again while the simulation was late (see `pace`). Errors: those of `bench.errors`, TooSlow."""
+    if bench.pace is None:
+        return _once(bench, step)
+    limit = pace.limit_s(step.configuration)
+    attempt = 0
+    while True:
+        attempt += 1
+        bench.pace.read()  # a new beginning
+        failed: CommandFailed | None = None
+        try:
+            taken = _once(bench, step)
+        except CommandFailed as error:
+            failed = error
+        said = bench.pace.read()
+        late = said.worst_behind_s > limit
+        if late and attempt < pace.ATTEMPTS:
+            continue
+        behind = (
+            f"the simulation was {said.worst_behind_s * 1e3:.2f} ms behind the board's clock in {step.key}; "
+            f"{limit * 1e3:g} ms are tolerated with these periods"
+        )
+        if late and not last_chance:
+            raise TooSlow(f"{behind}: N = {said.dilation:g} is too small", said.dilation)
+        if failed is not None:
+            raise CommandFailed(f"{failed} ({behind}; right is a quieter machine)") if late else failed
+        return dataclasses.replace(taken, pace=vars(said) | {"limit_s": limit, "attempts": attempt})
+
+
+def _once(bench: OpenBench, step: Step) -> Acquired:
+    scope = bench.oscilloscope
+    scope.configure(setup_of(bench.config, step))
+    scope.arm(bench.seconds(step.pre_s) + 10)
+    limit = bench.seconds(step.play_s + BOARD_GRACE_S) + bench.config.console.timeout_s
+    lines, done = talk(bench.board.console, step.command, limit)
+    scope.wait(bench.seconds(step.span_s) + 10)
+    return Acquired([scope.fetch(index) for index in range(1, step.segments + 1)], lines, done)
+
+
+def talk(console: Console, command: str, timeout_s: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Run a board command; returns (its records, its last line with the counters). CommandFailed."""
+    records = []
+    for line in console.run(command, timeout_s):
+        if line.startswith("{"):
+            try:
+                records.append(json.loads(line))
+            except ValueError:
+                raise CommandFailed(
+                    f"{command[:80]!r} printed {line[:120]!r}; right is one JSON object a line"
+                ) from None
+    if not records or records[-1].get("done") is not True:
+        raise CommandFailed(f'{command[:80]!r} ended without {{"done": true}}; is this the sndprobe of this release?')
+    done = records.pop()
+    if done.get("status") != 0:
+        raise CommandFailed(
+            f"{command[:80]!r} ended with status {done.get('status')}: {done.get('error', 'no reason given')}"
+        )
+    return records, done
