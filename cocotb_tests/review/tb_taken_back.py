@@ -33,7 +33,9 @@ async def no_access_after_queue_ready_reads_0(dut):
             assert await world.port.read32(mmio.VIRTIO_MMIO_QUEUE_READY) == 0
             before = memory.snapshot()
             await world.sleep_ms(0.02)
-            assert memory.snapshot() == before, f"memory changed after QueueReady read 0, {pause_ns} ns after the notify"
+            assert memory.snapshot() == before, (
+                f"memory changed after QueueReady read 0, {pause_ns} ns after the notify"
+            )
             page.write_latency = 20
             queue._outstanding.clear()
             await transport.reset()
