@@ -80,15 +80,17 @@ class SoundDriver:
         for address in self._event_buffers:
             self.eventq.add([(address, size, True)], address)
         await transport.driver_ok()
-        await self._read_config()
-        await self._describe_streams()
+        await self._build_devices()
         if not self.eventq.enable_interrupts():
             await self._serve_events()
+        await self.transport.probed()
 
-    async def _read_config(self) -> None:
+    async def _build_devices(self) -> None:
+        """Each count is read when its items are asked for (virtsnd_build_devs)."""
         offset = snd.virtio_snd_config.offset
         self.jacks = await self.transport.config32(offset("jacks"))
         self.streams = await self.transport.config32(offset("streams"))
+        await self._describe_streams()
         self.chmaps = await self.transport.config32(offset("chmaps"))
         if self.transport.features >> snd.VIRTIO_SND_F_CTLS & 1:
             self.controls = await self.transport.config32(offset("controls"))
@@ -115,8 +117,8 @@ class SoundDriver:
         return Pcm(self.port, self.substreams[stream_id])
 
     async def remove(self) -> None:
-        """Reset the device and give all memory back."""
-        await self.transport.reset()
+        """Reset the device and give all memory back; it stays known, so that `probe` binds it again as Linux does."""
+        await self.transport.remove()
         for substream in self.substreams:
             substream.forget()
         self.substreams.clear()

@@ -117,6 +117,7 @@ class PcmSubstream:
             while self._work_due:
                 if self.work_delay_ns:
                     await self.driver.port.sleep_ns(self.work_delay_ns)
+                await self.driver.transport.service_ended()
                 due, self._work_due = self._work_due, False
                 if due and self.elapsed is not None:
                     await self.elapsed()

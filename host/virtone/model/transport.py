@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver's half of virtio-mmio, version 2, in Linux' order of accesses.
 
-Promise: `probe`, `negotiate`, `setup_queue`, `driver_ok` make the register accesses of drivers/virtio/virtio_mmio.c
-and drivers/virtio/virtio.c in their order; the interrupt service reads the status, acknowledges it and then
-services all queues. DEVICE_NEEDS_RESET ends in `NeedsReset` on the next use. Single queues can be reset (virtio
+Promise: `probe`, `negotiate`, `setup_queue`, `driver_ok`, `probed`, `remove` make the register accesses of
+drivers/virtio/virtio_mmio.c and drivers/virtio/virtio.c in their order; the interrupt service reads the status,
+acknowledges it and then services the queues that have something, the one set up last first. DEVICE_NEEDS_RESET ends in `NeedsReset` on the next use. Single queues can be reset (virtio
 1.4, 2.6.1.1).
 
 User's duty: callbacks are coroutines without arguments and run inside the interrupt service, one after another.
@@ -49,12 +49,24 @@ class VirtioMmio:
         self.queues: dict[int, Virtqueue] = {}
         self.needs_reset = False
         self.interrupts = 0
+        self._registered = False  # the device is identified and acknowledged, no driver is bound
         self._callbacks: dict[int, Callback] = {}
         self._service: Task | None = None
-        self._serving = False
+        self._at_rest = port.event()  # no interrupt is being served
+        self._at_rest.set()
 
     async def probe(self, device_id: int) -> None:
-        """Identify the device, reset it and say that there is a driver. Raises `NoDevice`."""
+        """Identify the device, reset it and say that there is a driver. Raises `NoDevice`.
+
+        After `remove` the device is known: only a driver is bound to it.
+        """
+        if not self._registered:
+            await self._register(device_id)
+        self._registered = False
+        await self._add_status(mmio.VIRTIO_CONFIG_S_DRIVER)
+
+    async def _register(self, device_id: int) -> None:
+        """virtio_mmio_probe and register_virtio_device."""
         read = self.port.read32
         magic = await read(mmio.VIRTIO_MMIO_MAGIC_VALUE)
         if magic != mmio.VIRT_MAGIC:
@@ -72,7 +84,6 @@ class VirtioMmio:
         if status:
             raise DeviceIoError(f"Status reads {status:#x} after the reset, it would have to be 0")
         await self.port.write32(mmio.VIRTIO_MMIO_STATUS, mmio.VIRTIO_CONFIG_S_ACKNOWLEDGE)
-        await self._add_status(mmio.VIRTIO_CONFIG_S_DRIVER)
 
     async def negotiate(self, wanted: int) -> int:
         """Accept what is offered of `wanted` (bit map); returns it. VERSION_1 is asked for in any case."""
@@ -123,6 +134,11 @@ class VirtioMmio:
         self._service = self.port.spawn(self._serve())
         await self._add_status(mmio.VIRTIO_CONFIG_S_DRIVER_OK)
 
+    async def probed(self) -> None:
+        """The driver's probe has ended: Linux looks whether it has set DRIVER_OK itself (virtio_dev_probe)."""
+        if not await self.status() & mmio.VIRTIO_CONFIG_S_DRIVER_OK:
+            await self._add_status(mmio.VIRTIO_CONFIG_S_DRIVER_OK)
+
     async def notify(self, queue: Virtqueue) -> None:
         await self.port.write32(mmio.VIRTIO_MMIO_QUEUE_NOTIFY, queue.notification())
 
@@ -150,16 +166,41 @@ class VirtioMmio:
 
     async def reset(self, timeout_ns: float = 1e9) -> None:
         """Reset the device, wait until Status reads 0 (virtio 1.4, 2.4.1) and give the queues up."""
-        while self._serving:  # never cut a register access in two
-            await self.port.sleep_ns(100)
-        if self._service is not None:
-            self._service.cancel()
-            self._service = None
+        await self._end_service()
         await self.port.write32(mmio.VIRTIO_MMIO_STATUS, 0)
         end = self.port.now_ns() + timeout_ns
         while await self.status():
             if self.port.now_ns() > end:
                 raise MessageTimeout(f"Status is not 0 within {timeout_ns / 1e6:g} ms of the reset")
+        self._forget_queues()
+        self._registered = False
+
+    async def remove(self) -> None:
+        """Take the queues out of service, reset the device, and leave it acknowledged without a driver.
+
+        Order of virtsnd_remove and virtio_dev_remove (Linux 6.12); Linux warns if QueueReady or Status is not 0, here it is an error.
+        """
+        await self._end_service()
+        for index in self.queues:
+            await self.port.write32(mmio.VIRTIO_MMIO_QUEUE_SEL, index)
+            await self.port.write32(mmio.VIRTIO_MMIO_QUEUE_READY, 0)
+            if await self.port.read32(mmio.VIRTIO_MMIO_QUEUE_READY):
+                raise DeviceIoError(f"queue {index}: QueueReady is not 0 after 0 was written")
+        await self.port.write32(mmio.VIRTIO_MMIO_STATUS, 0)
+        status = await self.status()
+        if status:
+            raise DeviceIoError(f"Status reads {status:#x} after the reset, it would have to be 0")
+        await self._add_status(mmio.VIRTIO_CONFIG_S_ACKNOWLEDGE)
+        self._forget_queues()
+        self._registered = True
+
+    async def _end_service(self) -> None:
+        await self.service_ended()  # never cut a register access in two
+        if self._service is not None:
+            self._service.cancel()
+            self._service = None
+
+    def _forget_queues(self) -> None:
         for queue in self.queues.values():
             queue.close()
         self.queues.clear()
@@ -187,20 +228,35 @@ class VirtioMmio:
     async def _add_status(self, bits: int) -> None:
         await self.port.write32(mmio.VIRTIO_MMIO_STATUS, await self.status() | bits)
 
+    async def service_ended(self) -> None:
+        """Wait until no interrupt is being served: on one processor nothing else runs meanwhile."""
+        await self._at_rest.wait()
+
     async def _serve(self) -> None:
         spurious = 0
-        while True:
-            self._serving = False
-            await self.port.interrupt()
-            self._serving = True
-            status = await self.port.read32(mmio.VIRTIO_MMIO_INTERRUPT_STATUS)
-            await self.port.write32(mmio.VIRTIO_MMIO_INTERRUPT_ACK, status)
-            self.interrupts += 1
-            spurious = 0 if status else spurious + 1
-            if spurious > SPURIOUS_LIMIT:
-                raise DeviceIoError(f"the interrupt line stays high with InterruptStatus 0, {spurious} times in a row")
-            if status & mmio.VIRTIO_MMIO_INT_CONFIG and await self.status() & mmio.VIRTIO_CONFIG_S_NEEDS_RESET:
-                self.needs_reset = True
-            if status & mmio.VIRTIO_MMIO_INT_VRING:
-                for callback in list(self._callbacks.values()):
+        try:
+            while True:
+                self._at_rest.set()
+                await self.port.interrupt()
+                self._at_rest.clear()
+                found = await self._serve_interrupt()
+                spurious = 0 if found else spurious + 1
+                if spurious > SPURIOUS_LIMIT:
+                    raise DeviceIoError(
+                        f"the interrupt line stays high with InterruptStatus 0, {spurious} times in a row"
+                    )
+        finally:
+            self._at_rest.set()
+
+    async def _serve_interrupt(self) -> int:
+        """vm_interrupt; returns what InterruptStatus said."""
+        status = await self.port.read32(mmio.VIRTIO_MMIO_INTERRUPT_STATUS)
+        await self.port.write32(mmio.VIRTIO_MMIO_INTERRUPT_ACK, status)
+        self.interrupts += 1
+        if status & mmio.VIRTIO_MMIO_INT_CONFIG and await self.status() & mmio.VIRTIO_CONFIG_S_NEEDS_RESET:
+            self.needs_reset = True
+        if status & mmio.VIRTIO_MMIO_INT_VRING:
+            for index, callback in reversed(list(self._callbacks.items())):
+                if index in self.queues and self.queues[index].interrupted():
                     await callback()
+        return status

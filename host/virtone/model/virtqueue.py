@@ -53,7 +53,9 @@ class Virtqueue:
         self.kicks = 0
         self._added = 0
         self._interrupts = True
-        self._free = list(range(size))
+        self._triggered = False  # an interrupt has come: used_event has been passed and need not be moved away
+        self._free = list(range(size))  # next one last: what came back last is used first
+        self._free.reverse()
         self._outstanding: dict[int, _Outstanding] = {}
 
     def close(self) -> None:
@@ -95,7 +97,7 @@ class Virtqueue:
         needed = 1 if indirect else len(segments)
         if needed > len(self._free):
             raise QueueFull(f"queue {self.index}: {needed} descriptors needed, {len(self._free)} of {self.size} free")
-        descriptors = [self._free.pop(0) for _ in range(needed)]
+        descriptors = [self._free.pop() for _ in range(needed)]
         table = None
         if indirect:
             table = self.memory.alloc(len(segments) * ring.vring_desc.size, ring.VRING_DESC_ALIGN_SIZE, zero=False)
@@ -172,21 +174,34 @@ class Virtqueue:
 
     def _release(self, head: int) -> None:
         item = self._outstanding.pop(head)
-        self._free.extend(item.descriptors)
+        self._free.extend(reversed(item.descriptors))
         if item.table is not None:
             self.memory.free(item.table)
 
+    def interrupted(self) -> bool:
+        """An interrupt came: whether this queue has something for its callback (vring_interrupt)."""
+        more = self.used_idx != self.last_used
+        self._triggered |= more and self.event_idx
+        return more
+
     def disable_interrupts(self) -> None:
-        """Ask for no used buffer notification (a hint: one may still come)."""
-        self._interrupts = False
+        """Ask for no used buffer notification (a hint: one may still come).
+
+        With EVENT_IDX there is no such value: an interrupt that came has passed used_event anyway, else Linux writes 0.
+        """
+        was, self._interrupts = self._interrupts, False
+        if not was:
+            return
         if self.event_idx:
-            self._write_used_event((self.last_used - 1) & 0xFFFF)  # long passed
+            if not self._triggered:
+                self._write_used_event(0)
         else:
             self.memory.write_uint(self.avail, ring.VRING_AVAIL_F_NO_INTERRUPT, 2)
 
     def enable_interrupts(self) -> bool:
         """Ask for a notification of the next used chain; False if one is there already."""
         self._interrupts = True
+        self._triggered = False
         if self.event_idx:
             self._write_used_event(self.last_used)
         else:
