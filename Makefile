@@ -2,8 +2,8 @@
 # Every target sets up what it needs; nothing asks for root, nothing is written outside this folder but the caches of pip, ccache and
 # YoWASP in the user's own cache folder. `make` alone prints the targets.
 #
-# Variables: PYTHON (3.11 or newer; default: the first one found), WORKERS (test processes, default 2), BENCH and PLAN (for certify),
-# OUT (where certify and bench write), ARGS (passed on to pytest, e.g. make test ARGS="-k chain_walker").
+# Variables: PYTHON (3.11 or newer; default: the first one found), WORKERS (test processes, default 2), BOARD (for certify: linux, model, or
+# auto, the first of them that this machine can have), BENCH and PLAN (for certify; default: those of the board), OUT (where certify and bench write), ARGS (passed on to pytest, e.g. make test ARGS="-k chain_walker").
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -12,8 +12,9 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON  ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
              $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 WORKERS ?= 2
-BENCH   ?= hil/benches/virtual.toml
-PLAN    ?= hil/plans/first-light.toml
+BOARD   ?= auto
+BENCH   ?=
+PLAN    ?=
 OUT     ?= out
 ARGS    ?=
 
@@ -36,8 +37,11 @@ help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 certify: $(STAMP) ## start the virtual bench, measure it, write the certificate to out/
-	@echo "certify: bench $(BENCH), plan $(PLAN), results in $(OUT)/"
-	@.venv/bin/virtone certify --bench "$(BENCH)" --plan "$(PLAN)" --out "$(OUT)"
+	@mkdir -p .build; { if [ -n "$(BENCH)" ]; then printf '%s\n' "$(BENCH)" hil/plans/first-light.toml ''; \
+	  else $(PY) -m hil.virtual.prepare --board "$(BOARD)"; fi; } > .build/certify.part && \
+	{ read -r bench; read -r plan; read -r note; } < .build/certify.part && plan="$(or $(PLAN),$$plan)" && \
+	echo "certify: bench $$bench, plan $$plan, results in $(OUT)/" && \
+	.venv/bin/virtone certify --bench "$$bench" --plan "$$plan" --out "$(OUT)" --note "$$note"
 
 test: $(STAMP) ## run all tests: host, RTL benches, virtual bench (skipped ones are listed with their reason)
 	@echo "test: host/tests, cocotb_tests and hil with $(WORKERS) workers"

@@ -25,7 +25,7 @@ from hil.guest import build as guest_build
 from .benched import BenchDied, BenchOptions, tail
 from .build_id import build_id, parameters
 from .linux_board import packages, qemu
-from .linux_board.errors import BoardError, CacheFull
+from .linux_board.errors import BoardError
 from .linux_board.rtl_simulation import RtlSimulation
 from .pace_meter import PaceMeter
 from .ring_source import RingSource
@@ -50,8 +50,7 @@ class Parts:
         try:
             return cls(packages.obtain(), guest_build.sndprobe())
         except BoardError as error:
-            how = f"{type(error).__name__}: " if not isinstance(error, CacheFull) else ""
-            raise BenchDied(f"{how}{error}") from error
+            raise BenchDied(str(error)) from error
 
 
 class PacedSource(RingSource):

@@ -3,7 +3,7 @@
 
 Promises: a command is over when the prompt stands at the start of a line and nothing follows it; the echo is taken away;
 `run_records` returns the JSON objects of a command, and raises `CommandFailed` for an `error:` line or a final status other
-than 0; every wait is bounded and its error shows the last line seen.
+than 0, `BoardPanicked` when its kernel gives up; every wait is bounded and its error shows the last line seen.
 Its user hands over an open line (`transport.SerialLine`, or anything with read, write and close) and calls `reach_prompt` once.
 """
 
@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .errors import CommandFailed, ConsoleTimeout
+from .errors import BoardPanicked, CommandFailed, ConsoleTimeout
 
 UPLOAD_LINE = 768  # bytes of a file per line; 1024 characters of base64 stay below the 4096 of a canonical tty line
 ERROR = "error: "
+PANIC = "Kernel panic - not syncing"  # kernel/panic.c
 Record = dict[str, Any]
 
 
@@ -152,6 +153,11 @@ class Console:
         self._text += data
         if data and self._log:
             self._log(data)
+        if PANIC in self._text:
+            said = self._text[self._text.index(PANIC) :].split("\n")[0]
+            raise BoardPanicked(
+                f"{self.line.port}: the board's kernel panicked: {said[:200]!r}; what it said before is on its console"
+            )
 
     def _write(self, data: bytes) -> None:
         self.line.write(data)

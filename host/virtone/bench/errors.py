@@ -108,5 +108,9 @@ class CommandFailed(ConsoleError):
     """The board answered with an error."""
 
 
+class BoardPanicked(ConsoleError):
+    """The board's kernel gave up."""
+
+
 class VirtualBenchError(BenchError):
     """The virtual bench did not start, or died."""

@@ -239,6 +239,7 @@ def _configuration(
     return {
         "name": c.name, "stream": {"format": c.format, "rate": c.rate, "channels": c.channels, "period_frames": c.period_frames,
                                    "periods": c.periods, "policy": c.policy, "buffer_ms": c.buffer_s * 1e3},
+        "granted": _granted(record.steps(configuration=c.name)),
         "measurands": rows, "highest_percentile": highest_percentile(len(delays)) if len(delays) else None,
         "latency_ms": [_number(v * 1e3) for v in delays], "honesty_ms": {k: [_number(v) for v in e] for k, e in errors.items()},
         "stages": stages.table({kind: (record.steps(kind, c.name), series) for kind, series in
@@ -248,6 +249,12 @@ def _configuration(
                      "snr_db_least": min((s["snr_db"] for s in good), default=None)},
         "example": {k: good[0][k] for k in ("file", "index", "shot", "code", "delay_s")} if good else None,
     }  # fmt: skip
+
+
+def _granted(entries: list[dict[str, Any]]) -> dict[str, int] | None:
+    """Period and buffer in frames as the driver granted them, if the board says so; it refuses what is not what was asked for."""
+    done = next((e["done"] for e in entries if "period" in e["done"] and "buffer" in e["done"]), None)
+    return {key: int(done[key]) for key in ("period", "buffer")} if done else None
 
 
 def _number(value: float) -> float | None:

@@ -41,6 +41,11 @@ def run(options: argparse.Namespace) -> int:
                     True,
                     f"virtual bench: {', '.join(f'{k} {v}' for k, v in virtual.ready.get('versions', {}).items())}",
                 )
+                if facts := virtual.ready.get("board"):
+                    say(
+                        True,
+                        f"virtual board: {', '.join(f'{k} {v}' for k, v in facts.items() if not isinstance(v, dict))}",
+                    )
         except BenchError as error:
             good = say(False, str(error))
         else:

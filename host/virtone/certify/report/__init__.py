@@ -17,6 +17,7 @@ import jsonschema
 
 from virtone.bench.config import BenchConfig
 
+from .. import pace
 from ..analysis import evaluate
 from ..measure import Result
 from ..plan import Plan
@@ -40,7 +41,8 @@ def certificate(
         "item": {"name": config.board.name, "serial": config.board.serial, "revision": config.board.revision, "codec": config.board.codec,
                  "bitstream_sha256": config.board.bitstream_sha256, "says": begin["board"]},
         "bench": {"title": config.title, "instrument": begin["instrument"], "calibration_due": begin["calibration_due"],
-                  "calibration_certificate": begin["calibration_certificate"], "calibrated": begin["calibrated"], "host": begin["host"]},
+                  "calibration_certificate": begin["calibration_certificate"], "calibrated": begin["calibrated"], "host": begin["host"],
+                  "note": begin.get("note", ""), "simulation": begin.get("simulation"), "pace": pace.summary(record.steps())},
         "inputs": {"plan_sha256": begin["plan_sha256"], "bench_sha256": begin["bench_sha256"], "log_sha256": record.log_sha256,
                    "captures": [entry["captures"] for entry in record.steps()]},
         "detectors": results["detectors"], "configurations": results["configurations"],
