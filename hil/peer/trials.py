@@ -118,6 +118,7 @@ class Bench:
         """Repeated while it says nothing, a few times."""
         found, repeated = judge(*self.job(shape, short), shape, self.side.dilation), 0
         while found.verdict == "inconclusive" and repeated < _REPEATS:
+            self.say(f"{self.side.name}: {shape}: repeated, {found.why}")
             found, repeated = judge(*self.job(shape, short), shape, self.side.dilation), repeated + 1
         return replace(found, repeated=repeated)
 
@@ -131,6 +132,7 @@ class Bench:
                 found = self.trial(shape, short=False)
                 clean += found.verdict == "clean"
                 repeated += found.repeated
+                self.say(f"{self.side.name}: {shape}: {seconds:g} s {found.verdict}")
         return Tried(shape, seconds, clean, clean + (found.verdict != "clean"), found.verdict, found.why, repeated)
 
     def search(self, trials: int, ladder: Sequence[Shape] = LADDER) -> Search:
