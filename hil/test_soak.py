@@ -118,32 +118,29 @@ def panic(session: Session) -> None:
     session.type("echo c > /proc/sysrq-trigger\n")
 
 
-@pytest.mark.parametrize(
-    ("lose", "named"),
-    [(lose_qemu, "QEMU ended by itself"), (lose_simulation, "simulation ended by itself"), (panic, "panicked")],
-    ids=["qemu", "simulation", "panic"],
-)
-def test_lost_while_playing(
-    parts: packages.Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lose, named: str
-) -> None:
-    """It is reported by name, nothing is left of it, and the next workload plays on a fresh board."""
+LOSSES = {"QEMU ended by itself": lose_qemu, "simulation ended by itself": lose_simulation, "panicked": panic}
+
+
+def test_lost_while_playing(parts: packages.Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each loss is reported by name, nothing is left of its board, and the next workload plays on a fresh one."""
     monkeypatch.setattr("hil.soak.session._SLACK_S", 5.0)
     seen: list[int] = []
 
-    def lost(session: Session, **_: object) -> Findings:
+    def lost(session: Session, named: str) -> Findings:
         seen.extend((session.board.pid, session.rtl.child.pid))
-        session.run(f"{driver._aplay('driver')} > /dev/null 2>&1 & usleep 50000")
-        lose(session)
+        session.run(f"{driver.aplay('driver')} > /dev/null 2>&1 & usleep 50000")
+        LOSSES[named](session)
         session.run("echo alive", 0.1)
         return Findings()
 
     ignore = lambda *_: None  # noqa: E731
-    bad = Workload("lost", "fault", lost, 0.2, 1000, {}, driver.files)
+    bad = [Workload(named, "fault", lost, 0.2, 1000, {"named": named}, driver.files) for named in LOSSES]
     with (tmp_path / "log").open("w") as log:
-        first, then = runner.Run(parts, None, log, tmp_path / "soak.json", ignore, ignore).all([bad, CLIP])
-    assert first.verdict is Verdict.ERROR and named in first.reason
+        *losses, then = runner.Run(parts, None, log, tmp_path / "soak.json", ignore, ignore).all([*bad, CLIP])
+    for outcome in losses:
+        assert outcome.verdict is Verdict.ERROR and outcome.name in outcome.reason
     assert then.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE), then.reason
-    assert not any(psutil.pid_exists(pid) for pid in seen)
+    assert len(seen) == 2 * len(LOSSES) and not any(psutil.pid_exists(pid) for pid in seen)
 
 
 def test_garbage_on_the_console(board: Session) -> None:

@@ -30,14 +30,14 @@ def files(root: Path, **_: object) -> Files:
     }
 
 
-def _aplay(name: str) -> str:
+def aplay(name: str) -> str:
     return f"aplay -q -D hw:0,0 {STREAM.options} /root/{name}.wav"
 
 
 def _play_again(session: Session, found: Findings) -> None:
     """The next stream, from a clean wire to a clean wire."""
     session.listener.begin()
-    said = session.run(f"{_aplay('again')} 2>&1; echo status $?", 2)
+    said = session.run(f"{aplay('again')} 2>&1; echo status $?", 2)
     found.demand(said.endswith("status 0"), f"after it aplay ended with {said.splitlines()[-1:]}")
     found.add(compare.exact(session.heard(), material.wire(material.noise(AGAIN, FRAMES_AGAIN), 16)), "the next stream")
     found.dry_ends += 1
@@ -58,7 +58,7 @@ def _broken_off(session: Session, found: Findings, what: str) -> None:
 def rmmod_refused(session: Session) -> Findings:
     """rmmod while the card is open is refused, and is not heard."""
     found = Findings(dry_ends=1)
-    script = f"{_aplay('driver')} & p=$!; usleep {_PLAY_US}; rmmod virtio_snd; echo rmmod $?; wait $p; echo status $?"
+    script = f"{aplay('driver')} & p=$!; usleep {_PLAY_US}; rmmod virtio_snd; echo rmmod $?; wait $p; echo status $?"
     said = session.run(f"sh -c '{script}' 2>&1", 3)
     found.demand("rmmod 0" not in said, "rmmod removed a module in use")
     found.demand("status 0" in said, f"aplay ended with {said.splitlines()[-1:]}")
@@ -70,7 +70,7 @@ def rmmod_refused(session: Session) -> Findings:
 def rmmod(session: Session) -> Findings:
     """The player is killed in the middle and its driver removed at once."""
     found = Findings()
-    script = f"{_aplay('driver')} & p=$!; usleep {_PLAY_US}; kill -9 $p; wait $p; rmmod virtio_snd && insmod /modules/virtio_snd.ko; echo status $?"
+    script = f"{aplay('driver')} & p=$!; usleep {_PLAY_US}; kill -9 $p; wait $p; rmmod virtio_snd && insmod /modules/virtio_snd.ko; echo status $?"
     said = session.run(f"sh -c '{script}' 2>&1", 3)
     found.demand("status 0" in said, f"rmmod or insmod failed: {said.splitlines()[-2:]}")
     _broken_off(session, found, "rmmod")
@@ -83,7 +83,7 @@ def unbind(session: Session, driver: str) -> Findings:
     found = Findings()
     folder, device = _BOUND[driver]
     script = (
-        f"{_aplay('driver')} & p=$!; usleep {_PLAY_US}; echo {device} > {folder}/unbind; echo unbind $?; wait $p; echo player $?; "
+        f"{aplay('driver')} & p=$!; usleep {_PLAY_US}; echo {device} > {folder}/unbind; echo unbind $?; wait $p; echo player $?; "
         f"echo {device} > {folder}/bind; echo bind $?"
     )
     said = session.run(f"sh -c '{script}' 2>&1", 4)
@@ -97,7 +97,7 @@ def unbind(session: Session, driver: str) -> Findings:
 def restart(session: Session, command: str) -> Findings:
     """The machine is reset under a running player, on demand or by a panic of its kernel."""
     found = Findings()
-    session.run(f"{_aplay('driver')} > /dev/null 2>&1 & usleep {_PLAY_US}")
+    session.run(f"{aplay('driver')} > /dev/null 2>&1 & usleep {_PLAY_US}")
     session.restart(command)
     _broken_off(session, found, command)
     _play_again(session, found)
