@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bench whose simulation is late now and then, or always: repetition, a slower bench, doubt."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.certify.fake_bench import FakeBench
+from tests.certify.test_certify import PLANS, by_name
+from virtone.bench.errors import CommandFailed
+from virtone.bench.instruments.pace_meter import Pace
+from virtone.certify import pace
+from virtone.certify.acquisition import TooSlow
+from virtone.certify.analysis import evaluate
+from virtone.certify.plan import load_plan
+from virtone.certify.procedure import certify
+from virtone.certify.report import write_all
+
+LIMIT_S = 0.5e-3  # of periods of 1 ms
+ALONE = {"completion_jitter", "word_clock"}
+
+
+class Meter:
+    """Late in the readings whose number `late` says yes to; readings come in pairs, before and after a step is tried."""
+
+    def __init__(self, late=lambda tried: False) -> None:
+        self.late, self.readings = late, 0
+
+    def read(self) -> Pace:
+        self.readings += 1
+        worst = 0.6e-3 if self.readings % 2 == 0 and self.late(self.readings // 2) else 0.4e-3
+        return Pace(10.0, 0.2, worst, 0.0, 1.0)
+
+
+def bench_with(folder, late, **faults) -> FakeBench:
+    bench = FakeBench(folder, **faults)
+    bench.pace = Meter(late)
+    bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 10.0}
+    return bench
+
+
+def played(bench: FakeBench) -> list[str]:
+    return [command for command in bench.commands if "version" not in command]
+
+
+def test_limit_is_half_a_period_or_half_a_millisecond():
+    limits = {c.name: pace.limit_s(c) for c in load_plan(PLANS / "linux.toml").configurations}
+    assert limits == {"s16-48k-10ms": 0.5e-3, "s24-48k-1ms": 0.5e-3, "s32-192k-0.5ms": 0.25e-3}
+
+
+def test_a_step_that_was_late_is_played_again(tmp_path):
+    plan = load_plan(PLANS / "quick.toml")
+    bench = bench_with(tmp_path, lambda tried: tried in (1, 4))
+    record = certify(bench, plan, tmp_path / "out", last_chance=False)
+    tries = [entry["pace"]["attempts"] for entry in record.steps()]
+    assert tries == [2, 1, 2] + [1] * (len(tries) - 3)
+    assert len(played(bench)) == len(tries) + 2
+    assert len(set(played(bench)[:2])) == 1 == len(set(played(bench)[3:5]))
+    data = write_all(record, plan, bench.config)
+    assert data["verdict"] == "PASS" and data["bench"]["pace"]["repeated"] == 2 and data["bench"]["pace"]["late"] == 0
+
+
+def test_a_simulation_that_is_always_late_wants_a_slower_bench(tmp_path):
+    bench = bench_with(tmp_path, lambda tried: True)
+    with pytest.raises(TooSlow, match=r"0\.60 ms behind .* selftest/lost; 0\.5 ms are tolerated.*N = 10") as slow:
+        certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out", last_chance=False)
+    assert slow.value.dilation == 10 and len(played(bench)) == pace.ATTEMPTS
+    again = bench_with(tmp_path, lambda tried: False)
+    record = certify(again, load_plan(PLANS / "quick.toml"), tmp_path / "out")
+    assert record.has("end") and played(again)[0] == played(bench)[0]
+
+
+def test_what_stays_late_is_inconclusive_where_the_application_has_a_part(tmp_path):
+    plan = load_plan(PLANS / "quick.toml")
+    bench = bench_with(tmp_path, lambda tried: True)
+    data = write_all(certify(bench, plan, tmp_path / "out", note="because"), plan, bench.config)
+    assert data["verdict"] == "INCONCLUSIVE" and data["bench"]["note"] == "because"
+    for name, row in by_name(data).items():
+        if row["low"] is None and row["high"] is None:
+            continue
+        doubted = "behind the board's clock" in row["why"]
+        assert doubted == (name not in ALONE) and (row["verdict"] == "INCONCLUSIVE") == doubted, name
+    page = (tmp_path / "out/certificate.html").read_text()
+    assert "because" in page and "QEMU 11.1" in page and "behind the board&#39;s clock" in page
+
+
+def test_lateness_in_shots_alone_leaves_the_material_alone(tmp_path):
+    plan = load_plan(PLANS / "quick.toml")
+    bench = bench_with(tmp_path, lambda tried: tried in (6, 7))  # the first batch of shots, both times
+    record = certify(bench, plan, tmp_path / "out")
+    rows = {m["name"]: m for m in evaluate(record, plan, bench.config)["configurations"][0]["measurands"]}
+    doubted = {name for name, row in rows.items() if "behind the board's clock in 1 of" in row["why"]}
+    assert {"latency_p50", "latency_max", "honesty_corrected", "xruns"} <= doubted
+    assert not doubted & {"glitches", "cold_max", "notify_p50", "word_clock", "completion_jitter"}
+
+
+class Refusing(FakeBench):
+    def run(self, command, timeout_s=None, on_line=None):
+        lines = super().run(command, timeout_s, on_line)
+        if "material" in command:
+            return [json.dumps({"done": True, "status": 3, "error": "underrun: the device has run dry"})]
+        return lines
+
+
+@pytest.mark.parametrize(("late", "tries"), [(False, 1), (True, pace.ATTEMPTS)])
+def test_an_underrun_is_blamed_on_a_late_simulation_only(tmp_path, late, tries):
+    bench = Refusing(tmp_path)
+    bench.pace = Meter(lambda tried: late)
+    with pytest.raises(CommandFailed, match="status 3: underrun") as failed:
+        certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out")
+    assert ("behind the board's clock" in str(failed.value)) == late and len(played(bench)) == tries
+
+
+def test_a_plan_without_notify_shots_has_no_such_row(tmp_path):
+    plan_file = tmp_path / "plan.toml"
+    plan_file.write_text((PLANS / "quick.toml").read_text().replace("notify_shots = 3", "notify_shots = 0"))
+    plan, bench = load_plan(plan_file), FakeBench(tmp_path)
+    data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
+    assert "notify_p50" not in by_name(data) and data["verdict"] == "PASS"
+    assert [row["series"] for row in data["configurations"][0]["stages"]] == ["shots", "cold"]
+    assert data["configurations"][0]["stages"][0]["note"]["N"] == "not used: MSG_POLLING"
