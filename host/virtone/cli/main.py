@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 VERBS = ("certify", "verify", "play", "doctor")
@@ -39,22 +43,39 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+@contextlib.contextmanager
+def _nothing_begun(name: str) -> Iterator[None]:
+    """Ctrl-C ends the process on the spot: nothing is started or written yet, and an import that is broken off says nonsense."""
+
+    def end(*_: object) -> None:
+        os.write(2, f"virtone {name}: interrupted\n".encode())
+        os._exit(INTERRUPTED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     name = next((word for word in given if word in VERBS), "")
-    try:
+    with _nothing_begun(name):
         from .reported import REPORTED
 
         options = parser().parse_args(given)
-        try:
-            return verb(options.verb).run(options)
-        except REPORTED as error:
-            print(f"virtone {name}: {error}", file=sys.stderr)
-            return UNUSABLE
+    try:
+        return verb(options.verb).run(options)
+    except REPORTED as error:
+        print(f"virtone {name}: {error}", file=sys.stderr)
+        return UNUSABLE
     except KeyboardInterrupt:
-        module = sys.modules.get(f"{__package__}.{name}")
-        print(f"virtone {name}: interrupted{getattr(module, 'AFTER_INTERRUPT', '')}", file=sys.stderr)
+        print(f"virtone {name}: interrupted{getattr(verb(name), 'AFTER_INTERRUPT', '')}", file=sys.stderr)
         return INTERRUPTED
 
 
