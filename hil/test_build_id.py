@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cocotb_tests.engine import sources
-from hil.virtual.build_id import build_id, parameters
+from hil.virtual.build_id import build_id, parameters, sources
 
 
 def test_a_copy_has_the_same_id_and_any_change_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
