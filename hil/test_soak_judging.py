@@ -15,12 +15,12 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from cocotb_tests.engine.capture_ring import FRAME, HEADER_BYTES, MAGIC, CaptureRing, Overrun
 from hil.soak import __main__ as command
 from hil.soak import compare, endurance, material, runner, table
 from hil.soak.listener import Listener
 from hil.soak.outcome import Findings, Outcome, Verdict, judge
 from hil.soak.workload import Workload
+from hil.virtual.engine import FRAME, HEADER_BYTES, MAGIC, CaptureRing, Overrun
 from hil.virtual.linux_board.errors import BoardUnavailable, BootFailed
 
 QUICK = tuple(work for work in table.WORKLOADS if work.quick)

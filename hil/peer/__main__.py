@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from cocotb_tests.engine.process import TimeLimit, run_bounded
+from hil.virtual.engine import TimeLimit, run_bounded
 from hil.virtual.linux_board import packages
 from hil.virtual.linux_board.errors import BoardError, BoardUnavailable
 from virtone.bench.errors import BenchError

@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from cocotb_tests.engine.process import die_with_parent
+from hil.virtual.engine import die_with_parent
 from hil.virtual.linux_board import initramfs, qemu
 from hil.virtual.linux_board.errors import BootFailed, QemuFailed
 from hil.virtual.linux_board.packages import Parts, Program

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cocotb_tests.engine.capture_ring import FRAME, CaptureRing, Overrun
+from hil.virtual.engine import FRAME, CaptureRing, Overrun
 
 _EVERY_S = 0.1
 _MOST = 1 << 15  # frames a copy

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from cocotb_tests.engine.capture_ring import Overrun
+from hil.virtual.engine import Overrun
 from hil.virtual.linux_board.errors import BoardError
 from hil.virtual.linux_board.packages import Parts
 from virtone.bench.errors import ConsoleError
