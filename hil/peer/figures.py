@@ -9,7 +9,8 @@ message that ends with frame h completed):
 * *completed early*: T(h) - C(h): how long after its completion the frame after the message leaves; not negative beyond one frame's time, for
   a message must not complete before all of it was consumed (virtio 1.4, 5.14.6.8.1).
 * *interval*: between completions, between wake-ups of the player.
-* *drift*: slope of hw_ptr over the guest's clock, less the nominal rate, with its standard error (least squares).
+* *drift*: slope of hw_ptr over the guest's clock, less the nominal rate, with its standard error (least squares; it takes delays of the
+  guest for independent, which on a busy machine they are not).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from .sink import Evidence, QemuWatch, RtlWatch
 
 RATE = BACKEND_HZ
 SCREENING_S = 0.25
-_REPEATS = 3  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
+_REPEATS = 2  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
 Say = Callable[[str], None]
 Noise = NDArray[np.int16]
 
