@@ -121,7 +121,7 @@ def _hardware(linux: Recording) -> Any:
         (faults.prepares_twice, r"play: story \d+: .*reference driver controlq: VIRTIO_SND_R_PCM_PREPARE"),
         (faults.starts_before_it_sends, r"play: story \d+: .*reference driver controlq: VIRTIO_SND_R_PCM_START"),
         (faults.first_in_first_out, r"play: heads, txq"),
-        (faults.asks_for_no_interrupt, r"play: used, eventq 0: .*used_event -2"),
+        (faults.asks_for_no_interrupt, r"play: used_event, eventq 0: .*reference driver -2"),
         (faults.acknowledges_too_much, r"play: interrupts: the reference driver does not acknowledge"),
         (faults.serves_twice, r"play: interrupts"),
         (faults.reads_config_first, r"probe: story \d+: .*reference driver read config\+0x8"),

@@ -124,7 +124,7 @@ async def _xrun(driver: SoundDriver, sound: Sound, told: Told) -> None:
 async def _kill(driver: SoundDriver, sound: Sound, told: Told) -> None:
     pcm = await _open(driver, sound)
     await _write(pcm, sound, told.exposed_before_stop[0])
-    await pcm.close()
+    await pcm.kill()
 
 
 async def _remove(driver: SoundDriver, _: Sound, __: Told) -> None:

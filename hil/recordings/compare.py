@@ -7,9 +7,10 @@ Compared in each section, Linux' recording against the reference driver's:
   lengths and contents, notifications with the index they carry. Left out: addresses (memory is each driver's own), heads
   (below), and the interrupt service (below).
 * **used**: what the device gave back on each queue, in order: used.len, status, and how far used_event was from the index, which says whether
-  the driver had asked for this interrupt.
+  the driver had asked for this interrupt. The last one only if the driver had collected everything that was used before: else it
+  had not been there to ask.
 * **heads**: the descriptor each chain begins with. It depends on which chains had come back by then, so it is compared as long as chains were
-  exposed and used in the same order in all sections so far.
+  exposed and used in the same order in all sections so far, and none was exposed while a used one waited to be collected.
 * **interrupts**: how often the line rose, how often it was served (InterruptStatus read, same value acknowledged). Completions that fall
   into one service share an interrupt, so where messages are flushed (more than one element used at a time) the count may differ
   by those. Services that find InterruptStatus 0 are left out: QEMU takes any access to the window as end of interrupt and may deliver one more.
@@ -34,6 +35,7 @@ from virtone.virtio import mmio, snd
 
 _STATUS, _ACK = int(mmio.VIRTIO_MMIO_INTERRUPT_STATUS), int(mmio.VIRTIO_MMIO_INTERRUPT_ACK)
 _ADDRESSES = range(int(mmio.VIRTIO_MMIO_QUEUE_DESC_LOW), int(mmio.VIRTIO_MMIO_QUEUE_USED_HIGH) + 1)
+_HURRIED = "exposed before a used one was collected"
 _QUEUES = ("controlq", "eventq", "txq", "rxq")
 
 
@@ -51,11 +53,15 @@ def differences(linux: Recording, reference: Recording) -> list[str]:
 def _section(linux: Sequence[Record], ours: Sequence[Record], same_order: list[bool]) -> Iterator[str]:
     yield from _first("story", list(story(linux)), list(story(ours)))
     for queue, name in enumerate(_QUEUES):
-        yield from _first(f"used, {name}", _used(linux, queue), _used(ours, queue))
-        mine, other = _heads(ours, queue), _heads(linux, queue)
-        same_order[queue] &= [kind for kind, _ in mine] == [kind for kind, _ in other]
+        theirs, mine = _used(linux, queue), _used(ours, queue)
+        yield from _first(f"used, {name}", [shown for shown, _ in theirs], [shown for shown, _ in mine])
+        both = [(a, b) for (_, a), (_, b) in zip(theirs, mine, strict=False) if a and b]
+        yield from _first(f"used_event, {name}", [a for a, _ in both], [b for _, b in both])
+        heads, our_heads = _heads(linux, queue), _heads(ours, queue)
+        same_order[queue] &= [step for step, _ in heads] == [step for step, _ in our_heads]
+        same_order[queue] &= all(step != _HURRIED for step, _ in heads)
         if same_order[queue]:
-            yield from _first(f"heads, {name}", other, mine)
+            yield from _first(f"heads, {name}", heads, our_heads)
     yield from _interrupts(linux, ours)
 
 
@@ -91,19 +97,30 @@ def story(records: Sequence[Record]) -> Iterator[str]:
                 yield f"{_QUEUES[queue]}: {name} {content.hex()} {form} [{shape}]"
 
 
-def _used(records: Sequence[Record], queue: int) -> list[str]:
+def _collecting(records: Sequence[Record], queue: int) -> Iterator[tuple[Exposed | Used, bool]]:
+    """Records of one queue, and whether the driver had collected everything used before: an interrupt service collects all."""
+    waiting = False
+    for record in records:
+        if isinstance(record, Access) and record.offset == _STATUS:
+            waiting = False
+        elif isinstance(record, (Exposed, Used)) and record.queue == queue:
+            yield record, not waiting
+            waiting |= isinstance(record, Used)
+
+
+def _used(records: Sequence[Record], queue: int) -> list[tuple[str, str]]:
+    """used.len and status; used_event, or nothing where it says nothing."""
     return [
-        f"len {r.length}, status {'-' if r.status is None else hex(r.status)}, used_event {r.event:+d}"
-        for r in records
-        if isinstance(r, Used) and r.queue == queue
+        (f"len {r.length}, status {'-' if r.status is None else hex(r.status)}", f"{r.event:+d}" if collected else "")
+        for r, collected in _collecting(records, queue)
+        if isinstance(r, Used)
     ]
 
 
 def _heads(records: Sequence[Record], queue: int) -> list[tuple[str, int]]:
     return [
-        ("exposed" if isinstance(r, Exposed) else "used", r.head)
-        for r in records
-        if isinstance(r, (Exposed, Used)) and r.queue == queue
+        ("used" if isinstance(r, Used) else "exposed" if collected else _HURRIED, r.head)
+        for r, collected in _collecting(records, queue)
     ]
 
 

@@ -105,6 +105,17 @@ class Pcm:
         self.substream.elapsed = None
         self.state = PcmState.CLOSED
 
+    async def kill(self) -> None:
+        """Close as Linux does for a killed program: STOP and RELEASE are sent, but a pending signal ends every wait.
+
+        Messages the device still has stay pending; the next `open` of the stream releases them.
+        """
+        self.substream.interrupted = True
+        try:
+            await self.close()
+        finally:
+            self.substream.interrupted = False
+
     # Playing.
 
     def avail(self) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 # Taken whenever the stream offers them; shared memory never.
 _WANTED_FEATURES = snd.PCM_FEATURES.mask(["MSG_POLLING", "EVT_XRUNS"])
+TURNAROUND_NS = 5000.0  # between two requests that are not waited for: allocation, locks, the way back through ALSA
 TRIGGERS = ("start", "stop", "pause_push", "pause_release")
 
 
@@ -51,6 +52,7 @@ class PcmSubstream:
         self.runtime: Runtime | None = None
         self.elapsed: Callable[[], Awaitable[None]] | None = None
         self.work_delay_ns = 0.0
+        self.interrupted = False  # a signal is pending: requests are sent, answers not waited for
         self.hw_ptr = 0  # bytes, start of the first message in the queue, modulo buffer_bytes
         self.xfer_enabled = False
         self.xfer_xrun = False
@@ -214,6 +216,8 @@ class PcmSubstream:
             return
         if self._release_needed():
             await self._command(snd.VIRTIO_SND_R_PCM_RELEASE)
+            if self.interrupted:
+                return
             timeout_ms = self.driver.params.msg_timeout_ms
             if self._pending and not await wait_with_timeout(self.driver.port, self._empty, timeout_ms * 1e6):
                 raise MessageTimeout(
@@ -236,7 +240,11 @@ class PcmSubstream:
             raise BadState(f"stream {self.stream_id}: {operator} with {self._pending} messages still in the queue")
 
     async def _command(self, code: int) -> None:
-        await self.driver.control.request(self._request(code))
+        if self.interrupted:
+            await self.driver.control.post(self._request(code))
+            await self.driver.port.sleep_ns(TURNAROUND_NS)
+        else:
+            await self.driver.control.request(self._request(code))
 
     def _request(self, code: int) -> bytes:
         return snd.virtio_snd_pcm_hdr.pack(hdr=code, stream_id=self.stream_id)
