@@ -33,6 +33,9 @@ from .scpi import ScpiDevice
 from .simulation_files import READY_FILE
 
 BOOT_S = 120.0  # wall seconds from the start of QEMU to the prompt; about 10 on a machine with nothing else to do
+LEAST_DILATION = (
+    10.0  # so that a pause of the host of 2.5 ms, which nobody can rule out, is a quarter of a millisecond to the board
+)
 UP = re.compile(r"virtone: kernel \S+, up \S+ s, cards: (\d+)")
 PROMPT = "\nvirtone# "
 
@@ -87,6 +90,7 @@ class LinuxOnBench:
             parameters=parameters(),
             env={**self.options.environment, "BENCH_CAPTURE_FRAMES": str(1 << 21)},  # 10 s at 192 kHz: nobody stops it
             own_folder=own,
+            least_dilation=LEAST_DILATION,
         )
         self.time_scale = rtl.dilation
         (self.folder / READY_FILE).write_text(json.dumps({"pid": rtl.child.pid}))

@@ -32,7 +32,7 @@ _WORLD = Path(__file__).with_name("rtl_world.py")
 
 
 class RtlSimulation:
-    """`dilation`: None to have it chosen. `folder` receives sim.log, the capture ring and the report; its path must be short (sockets).
+    """`dilation`: None to have it chosen, at least `least_dilation`. `folder` receives sim.log, the capture ring and the report; its path must be short (sockets).
     `parameters` of bench_top and `env` as in `cocotb_tests.engine.system`; with `own_folder` the folder goes with the simulation, even if
     this process is killed.
     """
@@ -46,6 +46,7 @@ class RtlSimulation:
         parameters: Mapping[str, object] | None = None,
         env: Mapping[str, str] | None = None,
         own_folder: bool = False,
+        least_dilation: float = 1,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.capture = folder, folder / "capture"
@@ -60,6 +61,7 @@ class RtlSimulation:
             env={
                 **(env or {}),
                 "BOARD_FOLDER": str(folder),
+                "BOARD_LEAST_DILATION": str(least_dilation),
                 "BOARD_OWN_FOLDER": str(int(own_folder)),
                 "BOARD_DILATION": "" if dilation is None else str(dilation),
                 "BENCH_MEMORY_BASE": str(MEMORY_BASE),

@@ -2,8 +2,8 @@
 """The simulated RTL behind the Linux board's register window (the cocotb side; `rtl_simulation` starts it).
 
 Environment: BOARD_FOLDER (sockets `vfio.sock` and `control.sock`, and `ready.json`, `report.json`), BOARD_DILATION (a number, or
-empty: chosen from the speed measured here), BOARD_OWN_FOLDER (1: it goes with the simulation, see `ending`). BENCH_MEMORY is set by
-the simulation: where the guest's memory can be mapped.
+empty: chosen from the speed measured here, at least BOARD_LEAST_DILATION), BOARD_OWN_FOLDER (1: it goes with the simulation, see
+`ending`). BENCH_MEMORY is set by the simulation: where the guest's memory can be mapped.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ async def serve_linux(dut: Any) -> None:
     port = RtlPort(dut)
     await port.reset()
     measured = await speed(port)
-    wanted = os.environ.get("BOARD_DILATION", "")
-    dilation = float(wanted) if wanted else choose_dilation(measured, _MARGIN)
+    wanted, least = os.environ.get("BOARD_DILATION", ""), float(os.environ.get("BOARD_LEAST_DILATION", "1"))
+    dilation = float(wanted) if wanted else max(choose_dilation(measured, _MARGIN), least)
     pacer = Pacer(dilation)
     server, control = Server(folder / "vfio.sock"), Control(folder / "control.sock", pacer)
     page = port.page

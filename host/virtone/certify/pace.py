@@ -16,7 +16,7 @@ from .plan import Configuration
 LONGEST_S = (
     0.5e-3  # what the delay that an application is told may be off by: a simulation later than that could hide it
 )
-ATTEMPTS = 2
+ATTEMPTS = 3
 LARGER = 2.0  # N of a second bench, if the first one could not keep up
 
 
