@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from hil.virtual.engine import Overrun
-from hil.virtual.linux_board.errors import BoardError
+from hil.virtual.linux_board.errors import BoardError, Disconnected
 from hil.virtual.linux_board.packages import Parts
 from virtone.bench.errors import ConsoleError
 
@@ -25,6 +25,7 @@ from .session import Session
 from .workload import Files, Workload
 
 LARGER = 2.0  # N of the second attempt, relative to the first
+_DYING_S = 5.0
 _FAULTS = (BoardError, ConsoleError, Overrun, TimeoutError, OSError)
 
 Tell = Callable[[Workload, float], None]
@@ -133,11 +134,27 @@ def one(board: Session, work: Workload, attempt: int = 1) -> Outcome:
 def _look_closer(board: Session, outcome: Outcome) -> None:
     """After a fault: has the simulation or QEMU ended, was the simulation late?"""
     try:
-        board.rtl.check()
         board.board.check()
+        board.rtl.check()
         outcome.pace = outcome.pace or vars(board.rtl.pace())
+    except Disconnected as error:
+        outcome.findings.problems.append(_why_gone(board, error))
+        return
     except BoardError as error:
         outcome.findings.problems.append(str(error))
         return
     if outcome.pace["worst_behind_ns"] > outcome.behind_limit_ms * 1e6:
         outcome.verdict = Verdict.INCONCLUSIVE
+
+
+def _why_gone(board: Session, error: BoardError) -> str:
+    """Why the simulation does not answer; a process that was killed is not gone at once."""
+    deadline = time.monotonic() + _DYING_S
+    while time.monotonic() < deadline:
+        try:
+            board.board.check()
+            board.rtl.check()
+        except BoardError as named:
+            return str(named)
+        time.sleep(0.05)
+    return str(error)

@@ -36,6 +36,7 @@ _SLACK_S = 60.0  # wall seconds a command may take beside its guest time
 _SLOWNESS = 3.0  # how many times slower than planned a simulation may be before a command is given up
 _RAW_LINE = re.compile(r"<(\d+)>\[\s*[\d.]+\] ?(.*)")
 _WARNING = 4  # KERN_WARNING; smaller is worse (Linux include/linux/kern_levels.h)
+_OURS = re.compile(r"virtio|snd|sound|pcm", re.IGNORECASE)
 _BAD_WORDS = re.compile(r"\bBUG\b|\bOops\b|nobody cared|Call trace|WARNING:|stuck|hung task", re.IGNORECASE)
 
 
@@ -78,7 +79,7 @@ class Session:
             self.console.reach_prompt()
             if self.run("ls -d /proc/asound/card0 2>&1; true") != "/proc/asound/card0":
                 raise BootFailed(f"no sound card; the kernel said: {self.run('dmesg | tail -n 3')}")
-            self._known = {text for _, text in self._kernel_lines()}
+            self._known = {text for _, text in self._kernel_lines() if not _OURS.search(text)}
             self.listener = Listener(self.rtl.ring(), self._tell)
             self._stack.callback(self.listener.close)
         except BaseException:
@@ -147,7 +148,7 @@ class Session:
         return {name: now[name] - (0 if fresh else self._before[name]) for name in COUNTERS}
 
     def kernel_warnings(self) -> list[str]:
-        """Kernel messages since `begin` that are warnings or worse, other than those of every boot."""
+        """Kernel messages since `begin` that are warnings or worse, other than those of every boot that are not about sound."""
         lines = self._kernel_lines()
         mark = f"virtone soak: mark {self._marks}"
         begin = next((place for place, (_, text) in enumerate(lines) if text == mark), -1)
