@@ -71,7 +71,11 @@ def test_polled_queue_is_never_notified(linux: Recording) -> None:
 
 def test_pages_are_merged_where_they_are_neighbours(sections: dict[str, list[Any]]) -> None:
     payload = [
-        s for r in sections["large"] if isinstance(r, Exposed) and r.queue == TX for s in r.segments if s.address
+        s
+        for r in sections["large"] + sections["pages"]
+        if isinstance(r, Exposed) and r.queue == TX
+        for s in r.segments
+        if s.address
     ]
     assert any(s.address // PAGE_SIZE != (s.address + s.length - 1) // PAGE_SIZE for s in payload)
     assert any(s.address % PAGE_SIZE and s.address % PAGE_SIZE + s.length > PAGE_SIZE for s in payload)
