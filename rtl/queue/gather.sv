@@ -93,7 +93,7 @@ module gather
   logic [3:0]  beat_bytes;
   piece_t      piece;
   burst_t      burst;
-  piece_t [BeatDepth-1:0] piece_q;
+  piece_t      piece_mem [BeatDepth];
   logic [4:0]  piece_head_q, piece_tail_q;
   logic        pieces_empty;
 
@@ -114,7 +114,7 @@ module gather
   logic         shift_in;
   logic [63:0]  mask;
 
-  assign oldest   = piece_q[piece_head_q[3:0]];
+  assign oldest   = piece_mem[piece_head_q[3:0]];
   assign after    = fill_q - 5'(take_i);
   assign shift_in = !pieces_empty && (after + 5'(oldest.bytes)) <= 5'd16;
   assign mask     = (oldest.bytes[3]) ? '1 : ((64'd1 << {oldest.bytes[2:0], 3'b000}) - 64'd1);
@@ -137,7 +137,6 @@ module gather
       burst_tail_q <= '0;
       first_q      <= 1'b1;
       rest_q       <= '0;
-      piece_q      <= '0;
       piece_head_q <= '0;
       piece_tail_q <= '0;
       box_q        <= '0;
@@ -169,10 +168,9 @@ module gather
       end
 
       if (rsp_valid_i) begin
-        piece_q[piece_tail_q[3:0]] <= piece;
-        piece_tail_q               <= piece_tail_q + 5'd1;
-        first_q                    <= rsp_i.last;
-        rest_q                     <= rest - 7'(beat_bytes);
+        piece_tail_q <= piece_tail_q + 5'd1;
+        first_q      <= rsp_i.last;
+        rest_q       <= rest - 7'(beat_bytes);
         if (rsp_i.last) burst_head_q <= burst_head_q + 3'd1;
       end
 
@@ -190,6 +188,11 @@ module gather
       reserved_q <= reserved_q + (ask_go ? 5'(burst_beats) : 5'd0)
                     - 5'((skip_i && !pieces_empty) || (!skip_i && shift_in));
     end
+  end
+
+  // Without reset, so that it becomes a memory.
+  always_ff @(posedge clk_i) begin
+    if (rsp_valid_i) piece_mem[piece_tail_q[3:0]] <= piece;
   end
 
   assign fault_o = rsp_valid_i && rsp_i.err;
