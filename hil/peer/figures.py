@@ -6,8 +6,8 @@ message that ends with frame h completed):
 
 * *honesty error* at a completion: D / rate - (T(P) - C(h)): what the application is told about the next frame it writes, less what comes true.
   D does not change between the completion and the wake-up it causes, so that the guest's own latency is no part of it.
-* *completed early*: T(h) - C(h): how long after its completion the frame after the message leaves; not negative beyond one frame's time, for
-  a message must not complete before all of it was consumed (virtio 1.4, 5.14.6.8.1).
+* *completed early*: T(h) - C(h): how long after the completion the frame that follows the message leaves. Positive is too soon: the device
+  must not complete a message before all of it was consumed (virtio 1.4, Sound Device, PCM I/O messages, device requirements).
 * *interval*: between completions, between wake-ups of the player.
 * *drift*: slope of hw_ptr over the guest's clock, less the nominal rate, with its standard error (least squares; it takes delays of the
   guest for independent, which on a busy machine they are not).
