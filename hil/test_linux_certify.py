@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BENCH, PLAN = ROOT / "hil/benches/linux.toml", ROOT / "hil/plans/linux.toml"
 READY_S = 400.0
 N = 30  # far more than the simulation needs by itself: tests run beside each other
-FEW = (("shots = 60", "shots = 6"), ("batch = 20", "batch = 6"), ("cold_shots = 5", "cold_shots = 3"),
+FEW = (("shots = 60", "shots = 6"), ("batch = 12", "batch = 6"), ("cold_shots = 5", "cold_shots = 3"),
        ("material_s = 1.0", "material_s = 0.1"), ("selftest_s = 0.25", "selftest_s = 0.05"))  # fmt: skip
 
 

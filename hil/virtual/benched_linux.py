@@ -152,9 +152,13 @@ class LinuxOnBench:
         status = self._rtl.child.poll() if self._rtl else None
         if status:
             raise self._died("the simulation", status)
-        with contextlib.suppress(AttributeError):
-            if (ended := self._qemu._process.poll()) is not None:
+        if self._qemu is not None and (ended := self._qemu.status) is not None:
+            if ended < 0:
                 raise self._died("QEMU", ended)
+            try:
+                self._qemu.check()
+            except BoardError as error:
+                raise BenchDied(str(error), tail(self.folder)) from error
         if status == 0:
             raise self._died("the simulation", 0)
 

@@ -110,12 +110,17 @@ class Board:
 
     def check(self) -> None:
         """Raise QemuFailed if QEMU has ended."""
-        status = self._process.poll() if self._process else None
+        status = self.status
         if status is not None:
             said = [
                 line for line in self.log.read_text(errors="replace").splitlines() if line and not _PTY.search(line)
             ]
             raise QemuFailed(f"QEMU ended by itself (status {status}); it said: {' | '.join(said[-3:]) or 'nothing'}")
+
+    @property
+    def status(self) -> int | None:
+        """How QEMU ended (negative: by that signal); None while it runs."""
+        return self._process.poll() if self._process else None
 
     @property
     def pid(self) -> int | None:
