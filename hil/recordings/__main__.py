@@ -7,11 +7,17 @@ import sys
 from pathlib import Path
 
 from hil.recordings.board import record
-from hil.recordings.records import text
+from hil.recordings.records import RecordingError, text
+from hil.virtual.linux_board.errors import BoardError
+from virtone.bench.errors import ConsoleError
 
 
 def main() -> int:
-    recording = record()
+    try:
+        recording = record()
+    except (BoardError, ConsoleError, RecordingError) as error:
+        print(f"error: no recording: {error}", file=sys.stderr)
+        return 1
     name = recording.head["kernel"].split("+")[0].split("-")[0]
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / f"linux-{name}.txt"
     part = file.with_suffix(".part")
