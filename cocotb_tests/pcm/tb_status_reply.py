@@ -56,8 +56,8 @@ class Bench:
         refused = self.refuse is not None and clock.get("refuse_ready_o")
         completed = self.complete is not None and clock.get("complete_ready_o")
         assert not (refused and completed), "two at a time"
-        assert not (completed and self.refuse is not None), "refusals go first"
-        self.both += bool(refused and self.complete is not None)
+        assert not (refused and self.complete is not None), "completions go first"
+        self.both += bool(completed and self.refuse is not None)
         idle = clock.get("idle_o")
         assert idle == (not self.expected or self.channel._done) or self.channel._done, (
             "idle_o with an answer under way, or not"

@@ -3,7 +3,8 @@
 // status_reply - writes struct virtio_snd_pcm_status through a reply port, one message at a time.
 //
 // Promise: each request taken (valid and ready) becomes one reply of 8 bytes, {status, latency_bytes}.
-// Refusals go before completions. idle_o is high when the last reply_done_i has come.
+// Completions go before refusals: those in flight are finite and no message is read while a refusal waits, so neither
+// can keep the other from its turn. idle_o is high when the last reply_done_i has come.
 // clear_i drops what is under way; the reply port is cleared with it.
 module status_reply
   import vsnd_pkg::*;
@@ -52,8 +53,8 @@ module status_reply
   logic [31:0] status_q, latency_q;
   logic grant;
 
-  assign refuse_ready_o   = state_q == StIdle;
-  assign complete_ready_o = (state_q == StIdle) && !refuse_valid_i;
+  assign complete_ready_o = state_q == StIdle;
+  assign refuse_ready_o   = (state_q == StIdle) && !complete_valid_i;
   assign grant            = (state_q == StIdle) && (refuse_valid_i || complete_valid_i);
 
   // Next state
@@ -78,9 +79,9 @@ module status_reply
     end else begin
       state_q <= state_d;
       if (grant) begin
-        chain_q   <= refuse_valid_i ? refuse_chain_i : complete_chain_i;
-        status_q  <= (refuse_valid_i || !complete_ok_i) ? 32'(VIRTIO_SND_S_IO_ERR) : 32'(VIRTIO_SND_S_OK);
-        latency_q <= refuse_valid_i ? '0 : complete_latency_i;
+        chain_q   <= complete_valid_i ? complete_chain_i : refuse_chain_i;
+        status_q  <= (complete_valid_i && complete_ok_i) ? 32'(VIRTIO_SND_S_OK) : 32'(VIRTIO_SND_S_IO_ERR);
+        latency_q <= complete_valid_i ? complete_latency_i : '0;
       end
     end
   end
