@@ -14,7 +14,17 @@ from cocotb_tests.system.world import World
 from virtone.model.errors import Xrun
 
 FORMATS = {"S16_LE": 2, "S24_3LE": 3, "S24_LE": 4, "S32_LE": 4}
-RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # slow enough for the guest to hit a third of a frame
+RATES = (
+    8000,
+    11025,
+    12000,
+    16000,
+    22050,
+    24000,
+    32000,
+    44100,
+    48000,
+)  # slow enough for the guest to hit a third of a frame
 
 
 class Session:

@@ -92,7 +92,9 @@ async def every_malformed_ring_on_every_queue(dut):
             scenario.__name__ = f"{name} on queue {int(index)}"
             rtl, _ = await compare(dut, scenario)
             found = dict(note for note in rtl.notes if note[0] in ("needs reset", "interrupted", "used"))
-            assert found == {"needs reset": True, "interrupted": True, "used": 0}, f"{name} on queue {int(index)}: {found}"
+            assert found == {"needs reset": True, "interrupted": True, "used": 0}, (
+                f"{name} on queue {int(index)}: {found}"
+            )
 
 
 @cocotb.test(timeout_time=300, timeout_unit="ms")

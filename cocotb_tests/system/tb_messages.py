@@ -102,7 +102,9 @@ async def broken_messages_in_a_release(dut):
             )  # fmt: skip
             if command == "RELEASE":
                 world.note("START", await world.command("START"))
-                while messages.queue.used_idx - messages.queue.last_used < 3:  # two are refused before anything has played
+                while (
+                    messages.queue.used_idx - messages.queue.last_used < 3
+                ):  # two are refused before anything has played
                     await world.port.sleep_ns(2000)
                 await world.sleep_ms(0.319)
                 world.note("STOP", await world.command("STOP"))
@@ -111,14 +113,18 @@ async def broken_messages_in_a_release(dut):
             world.note("before", sorted(messages.used()))
             answer = await (world.set_params() if command == "SET_PARAMS" else world.command(command))
             flushed = messages.used()
-            world.note(command, answer, [used for used in flushed if used[2] == OK], sorted(u for u in flushed if u[2] != OK))
+            world.note(
+                command, answer, [used for used in flushed if used[2] == OK], sorted(u for u in flushed if u[2] != OK)
+            )
             world.note("pending", messages.queue.outstanding)
             world.note("PREPARE", await world.command("PREPARE"))
 
     rtl, _ = await compare(dut, release)
     for note in rtl.notes:
         if note[0] in ("RELEASE", "SET_PARAMS") and len(note) == 4:
-            assert len(note[2]) == (5 if note[0] == "RELEASE" else 7) and all(used[2:] == (OK, 0) for used in note[2]), note
+            assert len(note[2]) == (5 if note[0] == "RELEASE" else 7) and all(
+                used[2:] == (OK, 0) for used in note[2]
+            ), note
             assert {used[0] for used in note[3]} >= {"other and unfetched"}, note
             assert all(used[2:] == (IO_ERR, 0) for used in note[3]), note
     assert rtl.notes.count(("pending", 0)) == 2

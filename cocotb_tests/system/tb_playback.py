@@ -55,7 +55,9 @@ async def every_rate_completes_on_its_word_clock(dut):
         times = heard["time_ps"].astype(np.int64)
         spacing = np.diff(times)
         # Edges lie on the grid of the audio clock, each rounded to a picosecond.
-        assert abs(spacing - 1e12 / true_rate).max() <= 1.0, f"{rate} Hz: frames {spacing.min()}..{spacing.max()} ps apart"
+        assert abs(spacing - 1e12 / true_rate).max() <= 1.0, (
+            f"{rate} Hz: frames {spacing.min()}..{spacing.max()} ps apart"
+        )
         due = (times / 1000).tolist()
         told = [used.time_ns for used in rtl.tx][: len(heard) // period]
         check_completions(told, due, period, 1e9 / true_rate, tolerance=4000)

@@ -63,7 +63,16 @@ async def every_control_request(dut):
             for tail in (b"", bytes(4), (1).to_bytes(4, "little"), bytes(12), bytes(20), bytes(28)):
                 response = await world.control(code.to_bytes(4, "little") + tail, more=72)
                 world.note(hex(code), len(tail), response.hex())
-        for count, size, more in ((1, 32, 32), (1, 40, 40), (1, 8, 8), (1, 32, 10), (2, 32, 64), (1, 0, 4), (1, 4096, 4), (0, 0, 4)):
+        for count, size, more in (
+            (1, 32, 32),
+            (1, 40, 40),
+            (1, 8, 8),
+            (1, 32, 10),
+            (2, 32, 64),
+            (1, 0, 4),
+            (1, 4096, 4),
+            (0, 0, 4),
+        ):
             query = snd.virtio_snd_query_info.pack(hdr=snd.VIRTIO_SND_R_PCM_INFO, start_id=0, count=count, size=size)
             world.note("info", count, size, (await world.control(query, more=more)).hex())
 

@@ -11,7 +11,9 @@ from cocotb_tests.system.world import RING_RESET, World, compare, on_model, on_r
 from virtone.model.driver import LINUX_FEATURES
 from virtone.virtio import mmio, snd
 
-CTL, EVENT, TX, RX = map(int, (snd.VIRTIO_SND_VQ_CONTROL, snd.VIRTIO_SND_VQ_EVENT, snd.VIRTIO_SND_VQ_TX, snd.VIRTIO_SND_VQ_RX))
+CTL, EVENT, TX, RX = map(
+    int, (snd.VIRTIO_SND_VQ_CONTROL, snd.VIRTIO_SND_VQ_EVENT, snd.VIRTIO_SND_VQ_TX, snd.VIRTIO_SND_VQ_RX)
+)
 OK, BAD_MSG = snd.VIRTIO_SND_S_OK.name, snd.VIRTIO_SND_S_BAD_MSG.name
 FEATURES = LINUX_FEATURES | RING_RESET
 
@@ -83,7 +85,9 @@ async def txq_taken_back_while_running_and_played_on(dut):
         for wishes in ({}, {"format": "S32_LE", "rate": 32000}):
             rtl, _ = await compare(dut, scenario(way, **wishes), features=FEATURES, rate=wishes.get("rate", 48000))
             assert len(rtl.tx) == 14 and rtl.notes == [("forgotten", 6)]
-            assert len(rtl.frames) == 14 * 48 + 20 + 1, f"{len(rtl.frames)} frames were heard"  # the last one was on the wire
+            assert len(rtl.frames) == 14 * 48 + 20 + 1, (
+                f"{len(rtl.frames)} frames were heard"
+            )  # the last one was on the wire
             assert len(rtl.events) <= 1, "the gap is no underrun"
 
 

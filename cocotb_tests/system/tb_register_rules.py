@@ -93,7 +93,11 @@ async def status_and_features(dut):
         await write(mmio.VIRTIO_MMIO_DRIVER_FEATURES, 0)
         await write(mmio.VIRTIO_MMIO_STATUS, ACK | DRIVER | FEATURES_OK)
         assert not await read(mmio.VIRTIO_MMIO_STATUS) & FEATURES_OK
-        for selector in (mmio.VIRTIO_MMIO_DEVICE_FEATURES_SEL, mmio.VIRTIO_MMIO_DRIVER_FEATURES_SEL, mmio.VIRTIO_MMIO_QUEUE_SEL):
+        for selector in (
+            mmio.VIRTIO_MMIO_DEVICE_FEATURES_SEL,
+            mmio.VIRTIO_MMIO_DRIVER_FEATURES_SEL,
+            mmio.VIRTIO_MMIO_QUEUE_SEL,
+        ):
             await write(selector, 1 if selector != mmio.VIRTIO_MMIO_QUEUE_SEL else 7)
         await write(mmio.VIRTIO_MMIO_STATUS, 0)
         await read(mmio.VIRTIO_MMIO_DEVICE_FEATURES)
@@ -181,7 +185,9 @@ async def a_queue_is_looked_at_when_it_goes_into_service(dut):
             await write(mmio.VIRTIO_MMIO_QUEUE_NOTIFY, 0x1_0000)
             await world.sleep_ms(0.02)
             world.note(order, "to nobody", queue.used_idx)
-            if order == "QueueReady twice":  # the avail ring is read from its start again: what is there is seen without a notification
+            if (
+                order == "QueueReady twice"
+            ):  # the avail ring is read from its start again: what is there is seen without a notification
                 await write(mmio.VIRTIO_MMIO_QUEUE_READY, 0)
                 await write(mmio.VIRTIO_MMIO_QUEUE_READY, 1)
             else:

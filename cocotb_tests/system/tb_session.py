@@ -22,7 +22,11 @@ OK, BAD_MSG = snd.VIRTIO_SND_S_OK.name, snd.VIRTIO_SND_S_BAD_MSG.name
 def notifications(witness, queue: int) -> int:
     """How often the driver has notified a queue."""
     notify = int(mmio.VIRTIO_MMIO_QUEUE_NOTIFY)
-    return sum(1 for kind, offset, value in witness.registers if (kind, offset) == ("write", notify) and value & 0xFFFF == queue)
+    return sum(
+        1
+        for kind, offset, value in witness.registers
+        if (kind, offset) == ("write", notify) and value & 0xFFFF == queue
+    )
 
 
 @cocotb.test(timeout_time=100, timeout_unit="ms")
@@ -82,7 +86,9 @@ async def flushes_that_are_implied(dut):
         world.note("SET_PARAMS", await world.set_params(480, 6))
         world.note("PREPARE", await world.command("PREPARE"))
         memory, queue, transport = world.port.memory, world.driver.txq, world.driver.transport
-        transport._callbacks[TX] = transport._callbacks[int(snd.VIRTIO_SND_VQ_RX)]  # these messages are not the driver's
+        transport._callbacks[TX] = transport._callbacks[
+            int(snd.VIRTIO_SND_VQ_RX)
+        ]  # these messages are not the driver's
         name = 0
 
         async def messages(count: int) -> None:

@@ -40,7 +40,9 @@ Scenario = Callable[["World"], Awaitable[None]]
 class World:
     """One guest on one device. `driver` is not probed yet; `witness` sees what it sees."""
 
-    def __init__(self, port: Any, witness: Witness, policy: str, features: int, queue_size: int, **options: Any) -> None:
+    def __init__(
+        self, port: Any, witness: Witness, policy: str, features: int, queue_size: int, **options: Any
+    ) -> None:
         self.witness = witness
         self.port = WitnessPort(port, witness)
         self.driver = SoundDriver(self.port, policy, features, queue_size, known_rates=ALL_RATES, **options)
@@ -95,7 +97,9 @@ class World:
         )  # fmt: skip
         values.update(changes)
         hdr = {"hdr": snd.VIRTIO_SND_R_PCM_SET_PARAMS, "stream_id": 0}
-        return name_of(snd.virtio_snd_hdr.unpack(await self.control(snd.virtio_snd_pcm_set_params.pack(hdr=hdr, **values))).code)
+        return name_of(
+            snd.virtio_snd_hdr.unpack(await self.control(snd.virtio_snd_pcm_set_params.pack(hdr=hdr, **values))).code
+        )
 
     async def command(self, name: str) -> str:
         """A PCM command by its name (`START`); returns the name of the answer."""

@@ -101,9 +101,7 @@ def test_a_run_is_not_resumed_on_another_board(tmp_path):
     plan = load_plan(PLANS / "quick.toml")
     with pytest.raises(KeyboardInterrupt):
         certify(FakeBench(tmp_path, stop_after=4), plan, tmp_path / "out")
-    with pytest.raises(
-        BenchError, match=r"began with board .*00000001.*, the bench now has .* 00000002"
-    ):
+    with pytest.raises(BenchError, match=r"began with board .*00000001.*, the bench now has .* 00000002"):
         certify(FakeBench(tmp_path, build_id="00000002"), plan, tmp_path / "out")
 
 
