@@ -23,7 +23,9 @@ def files(root: Path, stops: int) -> Files:
 
 
 def played(stops: int) -> np.ndarray:
-    return material.noise(SEED, (stops + 1) * _PLAY_MS * STREAM.rate // 1000)
+    """Longer than the script: at each stop a whole buffer is played in addition."""
+    milliseconds = stops * (_PLAY_MS + STREAM.buffer_ms) * 1.2 + _PLAY_MS
+    return material.noise(SEED, int(milliseconds * STREAM.rate / 1000))
 
 
 def starve(session: Session, stops: int) -> Findings:
