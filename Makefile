@@ -84,7 +84,7 @@ soak: $(STAMP) ## real workloads of an unmodified Linux on the RTL (out/soak.jso
 	@echo "soak: table into $(OUT)/soak.json"
 	@$(PY) -m hil.soak --out "$(OUT)" $(ARGS)
 
-peer: $(STAMP) ## the same Linux against QEMU's own virtio-sound and against ours (out/peer.json and a table)
+peer: $(STAMP) ## the same kernel, QEMU and programs on QEMU's own sound device and on ours, side by side (out/peer.json)
 	@echo "peer: table into $(OUT)/peer.json"
 	@$(PY) -m hil.peer --out "$(OUT)" $(ARGS)
 
