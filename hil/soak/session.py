@@ -119,6 +119,7 @@ class Session:
         if "cards: 1" not in seen or "\nerror:" in seen:
             raise BootFailed(f"no sound card after {command!r}; the board said {seen[-200:]!r}")
         self.console.reach_prompt(BOOT_LIMIT_S)
+        self._before = dict.fromkeys(COUNTERS, 0)  # the device was reset as well
 
     def wait_for(self, holds: Callable[[], bool], guest_s: float, what: str) -> None:
         """Return when `holds()`; TimeoutError if it does not within the guest time."""
@@ -142,10 +143,9 @@ class Session:
         return slots(self.listener.heard())
 
     def counters(self) -> dict[str, int]:
-        """The device's counters since `begin` (since the board's reset, if there was one)."""
+        """The device's counters since `begin` (since `restart`, if there was one)."""
         now = self._read_counters()
-        fresh = any(now[name] < self._before[name] for name in COUNTERS)
-        return {name: now[name] - (0 if fresh else self._before[name]) for name in COUNTERS}
+        return {name: (now[name] - self._before[name]) & 0xFFFF_FFFF for name in COUNTERS}
 
     def kernel_warnings(self) -> list[str]:
         """Kernel messages since `begin` that are warnings or worse, other than those of every boot that are not about sound."""
