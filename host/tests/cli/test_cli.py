@@ -60,6 +60,20 @@ def test_certify_then_verify(fake, bench_file, tmp_path, capsys):
     assert main(["verify", str(tmp_path / "o")]) == 1 and "NOT CONFIRMED" in capsys.readouterr().out
 
 
+def test_a_new_run_keeps_the_one_before(fake, bench_file, tmp_path, capsys):
+    """Twice into the same folder: measured twice, the first certificate kept whole and still verifiable."""
+    out = tmp_path / "out"
+    command = ["certify", "--bench", str(bench_file), "--plan", str(PLANS / "quick.toml"), "--out", str(out)]
+    first = main(command)
+    kept = (out / "certificate.json").read_bytes()
+    assert main(command) == first
+    assert f"the run before is kept in {out / 'earlier' / '1'}" in capsys.readouterr().out
+    assert (out / "earlier" / "1" / "certificate.json").read_bytes() == kept
+    assert (out / "certificate.json").read_bytes() != kept
+    assert main(["verify", str(out / "earlier" / "1")]) == 0
+    assert main(["verify", str(out)]) == 0
+
+
 def test_interrupt_is_one_line(fake, bench_file, tmp_path, capsys):
     fake.stop_after = 2
     assert (

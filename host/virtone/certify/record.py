@@ -88,6 +88,28 @@ class Record:
                 aside.replace(kept)
         return cls(folder)
 
+    @classmethod
+    def put_aside(cls, folder: Path | str) -> Path | None:
+        """Move a run that has its certificate into ``earlier/`` of its folder, so that a new one can begin there; where to, or None."""
+        folder = Path(folder)
+        if not (folder / "certificate.json").is_file() or not cls(folder).has("end"):
+            return None
+        names = (
+            "log.jsonl",
+            "plan.toml",
+            "bench.toml",
+            "captures",
+            *(f"certificate.{kind}" for kind in ("json", "html", "xml")),
+        )
+        number = 1 + max((int(p.name) for p in folder.glob("earlier/[0-9]*") if p.name.isdecimal()), default=0)
+        place = folder / "earlier" / str(number)
+        with writing(place):
+            place.mkdir(parents=True)
+            for name in names:  # the log first: without it the rest is no run
+                if (folder / name).exists():
+                    (folder / name).rename(place / name)
+        return place
+
     @property
     def begin(self) -> dict[str, Any]:
         """The first entry. Raises RecordError on an empty record."""

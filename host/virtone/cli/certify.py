@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure on a bench by a plan and write the certificate.
 
-A run that was interrupted goes on when it is started again with the same files and --out.
+A run that was interrupted goes on when it is started again with the same files and --out; one that has its certificate is moved
+to `earlier/` of that folder, and a new one begins.
 Exit codes: 0 PASS, 1 FAIL, 3 INCONCLUSIVE, 2 unusable input or bench, 130 Ctrl-C.
 """
 
@@ -59,6 +60,9 @@ class Bar:
 
 def run(options: argparse.Namespace) -> int:
     plan, config = load_plan(options.plan), load_bench(options.bench)
+    earlier = Record.put_aside(options.out)
+    if earlier is not None:
+        print(f"the run before is kept in {earlier}")
     record = Record.create(options.out, plan.file, config.file)  # what is wrong with it is said before anything starts
     console = Console()
     columns = (
