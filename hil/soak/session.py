@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ from .outcome import COUNTERS
 
 BOOT_LIMIT_S = 120.0
 _SLACK_S = 60.0  # wall seconds a command may take beside its guest time
+_ENDING_S = 5.0
 _SLOWNESS = 3.0  # how many times slower than planned a simulation may be before a command is given up
 _RAW_LINE = re.compile(r"<(\d+)>\[\s*[\d.]+\] ?(.*)")
 _WARNING = 4  # KERN_WARNING; smaller is worse (Linux include/linux/kern_levels.h)
@@ -62,6 +64,7 @@ class Session:
         try:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vsoak-")))
             self.rtl = self._stack.enter_context(RtlSimulation(folder, self._wanted))
+            self._stack.callback(self._let_it_end)
             self.dilation = self.rtl.dilation
             self.board = self._stack.enter_context(
                 qemu.Board(
@@ -157,6 +160,11 @@ class Session:
             for level, text in lines[begin + 1 :]
             if (level <= _WARNING or _BAD_WORDS.search(text)) and text not in self._known
         ]
+
+    def _let_it_end(self) -> None:
+        """QEMU has gone: the simulation writes its results by itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.rtl.child.wait(_ENDING_S)
 
     def _kernel_lines(self) -> list[tuple[int, str]]:
         said = [_RAW_LINE.match(line) for line in self.run("dmesg -r").splitlines()]

@@ -50,8 +50,25 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("unbind virtio-mmio", "driver", driver.unbind, 0.8, 40, {"driver": "virtio-mmio"}, driver.files),
     Workload("reboot while playing", "driver", driver.restart, 1.5, 40, {"command": "reboot -f"}, driver.files, True),
     Workload("kernel panic while playing", "driver", driver.restart, 1.5, 40, {"command": _PANIC}, driver.files),
-    Workload("noise, 0.5 s", "endurance", endurance.noise, 1.0, 500, {"seconds": 0.5}, endurance.files, True),
-    Workload("noise, two minutes", "endurance", endurance.noise, 121.0, 500, {"seconds": 120.0}, endurance.files),
+    Workload(
+        "noise, 0.5 s",
+        "endurance",
+        endurance.noise,
+        1.0,
+        endurance.STREAM.buffer_ms,
+        {"seconds": 0.5},
+        endurance.files,
+        True,
+    ),
+    Workload(
+        "noise, two minutes",
+        "endurance",
+        endurance.noise,
+        121.0,
+        endurance.STREAM.buffer_ms,
+        {"seconds": 120.0},
+        endurance.files,
+    ),
 )
 
 
