@@ -47,7 +47,9 @@ module write_arbiter
   always_comb begin
     grant = last_q;
     for (int unsigned k = Requesters; k > 0; k--) begin
-      automatic id_t candidate = id_t'((32'(last_q) + k) % Requesters);
+      // last_q + k modulo Requesters, without a divider.
+      automatic logic [IdW:0] place = (IdW + 1)'(last_q) + (IdW + 1)'(k);
+      automatic id_t candidate = id_t'((32'(place) >= Requesters) ? 32'(place) - Requesters : 32'(place));
       if (valid_i[candidate]) grant = candidate;
     end
   end
