@@ -25,7 +25,7 @@ import pytest
 from hil.virtual.linux_board import packages, qemu, vfio_user
 from hil.virtual.linux_board.errors import BoardUnavailable, BootFailed, CacheFull, QemuFailed
 from virtone.bench.console import Console
-from virtone.bench.errors import ConsoleError
+from virtone.bench.errors import BoardPanicked, ConsoleError
 from virtone.bench.transport import SerialLine
 from virtone.virtio import probe
 
@@ -253,7 +253,7 @@ def test_qemu_killed(bench: Callable[..., Bench]) -> None:
 
 def test_kernel_panic_is_named(bench: Callable[..., Bench]) -> None:
     board = bench(1)
-    with pytest.raises(BootFailed, match="panicked"):
+    with pytest.raises((BootFailed, BoardPanicked), match="panicked"):
         board.run("echo c > /proc/sysrq-trigger")
     board.console.reach_prompt(BOOT_LIMIT_S)  # the board boots again
     assert "virtio-snd" in board.run("cat /proc/asound/cards")

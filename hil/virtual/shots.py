@@ -85,14 +85,19 @@ class Shot:
         }
 
     def take(self, entry: LogEntry) -> None:
-        """Match one entry of the event log: the marker by its value, the notify by its index, the rest by head."""
+        """Match one entry of the event log: the marker by its value, the notify by its index, the rest by head.
+
+        Heads are used again at once: what came before the hand-over, or completed before it was on the wire, was another message.
+        """
         name = None
         if entry.kind == probe.PROBE_EV_MARKER and entry.arg == self.number:
             name = "A"
         elif entry.kind == probe.PROBE_EV_NOTIFY and entry.arg & 0xFFFF == TXQ and entry.arg >> 16 == self.exposed:
             name = "N"
-        elif entry.kind in STAGE_OF and entry.arg == self.head:
+        elif entry.kind in STAGE_OF and entry.arg == self.head and self.stages["A"] is not None:
             name = STAGE_OF[entry.kind]
+            if name == "C" and self.stages["W"] is None:
+                name = None
         if name is not None and self.stages[name] is None:
             self.stages[name] = entry.time_ns
 
