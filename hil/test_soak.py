@@ -138,7 +138,11 @@ def test_lost_while_playing(parts: packages.Parts, tmp_path: Path, monkeypatch: 
     with (tmp_path / "log").open("w") as log:
         *losses, then = runner.Run(parts, None, log, tmp_path / "soak.json", ignore, ignore).all([*bad, CLIP])
     for outcome in losses:
-        assert outcome.verdict is Verdict.ERROR and outcome.name in outcome.reason
+        assert outcome.verdict is Verdict.ERROR
+        # A QEMU that is gone may first be missed on the console.
+        assert outcome.name in outcome.reason or (
+            outcome.name.startswith("QEMU") and "console has gone" in outcome.reason
+        )
     assert then.verdict in (Verdict.PASS, Verdict.INCONCLUSIVE), then.reason
     assert len(seen) == 2 * len(LOSSES) and not any(psutil.pid_exists(pid) for pid in seen)
 
