@@ -53,9 +53,9 @@ def linux_on_rtl(dilation: float | None = None, expect_report: bool = True) -> I
     except (BoardUnavailable, CacheFull) as error:
         pytest.skip(f"no Linux board on this machine: {error}")
     with tempfile.TemporaryDirectory() as folder, RtlSimulation(Path(folder), dilation) as rtl:
-        memory = {"memory_file": rtl.memory, "memory_mb": rtl.memory_mb}
+        shared = {"memory_file": rtl.memory, "memory_mb": rtl.memory_mb, "clock": rtl.clock}
         sound = {"root/noise.wav": wav(noise())}
-        with qemu.Board(parts, dilation=rtl.dilation, socket=rtl.socket, files=sound, **memory) as board:
+        with qemu.Board(parts, dilation=rtl.dilation, socket=rtl.socket, files=sound, **shared) as board:
             console = Console(SerialLine(board.start()), timeout_s=60)
             console.reach_prompt()
             print(f"{rtl.simulated_ms_per_s:.0f} simulated ms per second at rest, N = {rtl.dilation:g}")

@@ -182,6 +182,7 @@ class RtlDevice(Side):
                 memory_mb=self.rtl.memory_mb,
                 memory_file=self.rtl.memory,
                 socket=self.rtl.socket,
+                clock=self.rtl.clock,
                 files=self.files,
             )
         )

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from cocotb_tests.engine.process import die_with_parent, kill_group
 
-from . import device_tree, initramfs
+from . import device_tree, guest_clock, initramfs
 from .errors import BootFailed, QemuFailed
 from .packages import Parts
 from .time import timer_rate
@@ -53,6 +53,7 @@ class Board:
         parameters: str = "",
         socket: Path | None = None,
         within: Path | None = None,
+        clock: Path | None = None,
     ) -> None:
         self.parts, self.dilation, self.memory_mb, self.memory_file = parts, dilation, memory_mb, memory_file
         self.rate = timer_rate(dilation)
@@ -62,7 +63,7 @@ class Board:
         self.socket = socket or self.folder / "vfio.sock"
         self.log = self.folder / "qemu.log"
         self.console = ""
-        self._files = files
+        self._files, self._clock = files, clock
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
@@ -91,7 +92,7 @@ class Board:
             self._process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env={**os.environ, **self.parts.qemu.env},
+                env={**os.environ, **self.parts.qemu.env, **self._counting()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -105,8 +106,21 @@ class Board:
                 self.close()
                 raise QemuFailed(f"QEMU offered no console within {_PTY_LIMIT_S:.0f} s")
             time.sleep(0.01)
+        if self._clock is not None and guest_clock.user(self._clock) != self._process.pid:
+            self.close()
+            raise QemuFailed(
+                f"QEMU does not count by {self._clock}: it has not taken {guest_clock.LIBRARY} from LD_PRELOAD "
+                "(is it statically linked? right is a dynamically linked QEMU)"
+            )
         self.console = pty[1]
         return self.console
+
+    def _counting(self) -> dict[str, str]:
+        """What makes QEMU count by the shared clock. A path relative to its folder: LD_PRELOAD is divided at blanks and colons."""
+        if self._clock is None:
+            return {}
+        shutil.copy(guest_clock.library(), self.folder / guest_clock.LIBRARY)
+        return {"LD_PRELOAD": f"./{guest_clock.LIBRARY}", guest_clock.VARIABLE: str(self._clock)}
 
     def check(self) -> None:
         """Raise QemuFailed if QEMU has ended."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulated RTL behind the Linux board's register window (the cocotb side; `rtl_simulation` starts it).
 
-Environment: BOARD_FOLDER (sockets `vfio.sock` and `control.sock`, and `ready.json`, `report.json`), BOARD_DILATION (a number, or
+Environment: BOARD_FOLDER (sockets `vfio.sock` and `control.sock`, the guest's `clock`, and `ready.json`, `report.json`), BOARD_DILATION (a number, or
 empty: chosen from the speed measured here, at least BOARD_LEAST_DILATION), BOARD_OWN_FOLDER (1: it goes with the simulation, see
 `ending`). BENCH_MEMORY is set by the simulation: where the guest's memory can be mapped.
 """
@@ -21,6 +21,7 @@ from cocotb_tests.bfm.port import RegisterError, RtlPort
 from ..ending import end_on_sigterm
 from .bridge import Bridge
 from .control import Control
+from .guest_clock import GuestClock
 from .time import Pacer, choose_dilation
 from .vfio_user import Server
 
@@ -47,7 +48,7 @@ async def serve_linux(dut: Any) -> None:
     measured = await speed(port)
     wanted, least = os.environ.get("BOARD_DILATION", ""), float(os.environ.get("BOARD_LEAST_DILATION", "1"))
     dilation = float(wanted) if wanted else max(choose_dilation(measured, _MARGIN), least)
-    pacer = Pacer(dilation)
+    pacer = Pacer(dilation, guest=GuestClock(folder / "clock"))
     server, control = Server(folder / "vfio.sock"), Control(folder / "control.sock", pacer)
     page = port.page
     bridge = Bridge(server, port, lambda: bool(page.irq), pacer, reset=port.reset, register_errors=(RegisterError,))

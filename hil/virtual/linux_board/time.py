@@ -5,7 +5,8 @@ The guest counts the virtual timer of its processor. Told (device tree, timer/cl
 than it does, the guest's clock is N times slower than the wall clock; so a simulation paced to wall time / N is real time to it.
 
 Promise: `choose_dilation` gives the smallest N that a simulation of a known speed keeps up with; `Pacer` holds the simulation
-back when it is ahead of wall time / N and remembers by how much it ever was behind.
+back when it is ahead of wall time / N and remembers by how much it ever was behind. With a `GuestClock` it also holds the guest back when
+the simulation is behind: then it never is by more than `ALLOWANCE_NS`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .guest_clock import GuestClock
+
 MARGIN = 1.3  # a calibration is an average; bursts of work cost more
+ALLOWANCE_NS = 100_000  # simulated; how far a guest's clock may be ahead of the simulation: five steps of the bridge
 _COUNTERS_HZ = (62_500_000, 10_000_000)  # what QEMU's processor counts with: its default, and one for large N
 _CELL = 1 << 32  # clock-frequency is one cell of 32 bits
 LARGEST_DILATION = (_CELL - 1) // _COUNTERS_HZ[-1]
@@ -55,13 +59,16 @@ def choose_dilation(simulated_ms_per_wall_s: float, margin: float = MARGIN) -> i
 
 @dataclass(frozen=True)
 class PaceReport:
-    """`worst_behind_ns`, `behind_ns` (now): simulated ns by which the simulation was later than guest time."""
+    """`worst_behind_ns`, `behind_ns` (now): simulated ns by which the simulation was later than guest time. In wall seconds: `throttled_s`,
+    which the simulation waited for the guest's clock, and `held_s`, which that clock waited for the simulation.
+    """
 
     dilation: float
     simulated_s: float
     worst_behind_ns: float
     behind_ns: float
     throttled_s: float
+    held_s: float = 0.0
 
     def kept(self, limit_ns: float) -> bool:
         """Whether figures of applications on the board may be trusted: never later than `limit_ns`."""
@@ -70,26 +77,27 @@ class PaceReport:
     def __str__(self) -> str:
         return (
             f"N = {self.dilation:g}: {self.simulated_s:.3f} s simulated, at worst {self.worst_behind_ns / 1000:.0f} us behind "
-            f"guest time, {self.throttled_s:.1f} s waited"
+            f"guest time, {self.throttled_s:.1f} s waited, guest held {self.held_s:.2f} s"
         )
 
 
 class Pacer:
-    """Keeps simulated time at (wall time - start) / N. Starts at its first call."""
+    """Keeps simulated time at (wall time - start) / N. Starts at its first call. `guest`: a clock that is granted what it may count."""
 
     def __init__(
         self,
         dilation: float,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
+        guest: GuestClock | None = None,
     ) -> None:
         timer_rate(dilation)  # refuses what no guest can be given
         self.dilation = dilation
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep, self._guest = clock if guest is None else guest.now, sleep, guest
         self._start: tuple[float, int] | None = None
         self._now_ps = self._since_ps = 0
         self._worst_ps = 0.0
-        self._throttled_s = 0.0
+        self._throttled_s = self._held_s = 0.0
 
     def due_ps(self, now_ps: int = 0) -> int:
         """Simulated time that guest time has reached; the simulation may run up to it. The first call starts at `now_ps`."""
@@ -103,6 +111,9 @@ class Pacer:
         """Wall seconds until guest time reaches `now_ps`; negative when the simulation is late. Remembers the worst."""
         ahead_ps = now_ps - self.due_ps(now_ps)
         self._now_ps = now_ps
+        if self._guest is not None and self._start is not None:
+            beyond_ps = now_ps + ALLOWANCE_NS * 1000 - self._start[1]
+            self._guest.grant(self._start[0] + beyond_ps * 1e-12 * self.dilation)
         self._worst_ps = max(self._worst_ps, -ahead_ps)
         return ahead_ps * 1e-12 * self.dilation
 
@@ -122,13 +133,16 @@ class Pacer:
     def report(self, begin_anew: bool = False) -> PaceReport:
         """What happened since the start, or since the last report that began anew (once before a measurement, once after it)."""
         behind = max(0.0, self.due_ps(self._now_ps) - self._now_ps)
+        held_s = self._guest.held_s if self._guest is not None else 0.0
         said = PaceReport(
             self.dilation,
             (self._now_ps - self._since_ps) * 1e-12,
             max(self._worst_ps, behind) / 1000,
             behind / 1000,
             self._throttled_s,
+            held_s - self._held_s,
         )
         if begin_anew:
+            self._held_s = held_s
             self._since_ps, self._worst_ps, self._throttled_s = self._now_ps, 0.0, 0.0
         return said

@@ -31,7 +31,7 @@ class Meter:
     def read(self) -> Pace:
         self.readings += 1
         worst = 0.6e-3 if self.readings % 2 == 0 and self.late(self.readings // 2) else 0.4e-3
-        return Pace(10.0, 0.2, worst, 0.0, 1.0)
+        return Pace(10.0, 0.2, worst, 0.0, 1.0, 0.01)
 
 
 def bench_with(folder, late, **faults) -> FakeBench:

@@ -43,13 +43,16 @@ def doubts(entries: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def summary(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """All steps together: N, worst seconds behind, steps, repetitions, steps late in the end; None if nothing was paced."""
+    """All steps together: N, worst ms behind, wall seconds that the board's clock was held, steps, repetitions, steps late in the end; None
+    if nothing was paced.
+    """
     paced = [entry["pace"] for entry in entries if entry.get("pace")]
     if not paced:
         return None
     return {
         "dilation": sorted({said["dilation"] for said in paced}),
         "worst_behind_ms": round(max(said["worst_behind_s"] for said in paced) * 1e3, 6),
+        "held_s": round(sum(said["held_s"] for said in paced), 3),
         "steps": len(paced),
         "repeated": sum(said["attempts"] - 1 for said in paced),
         "late": sum(said["worst_behind_s"] > said["limit_s"] for said in paced),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pace meter of a virtual bench whose board runs on stretched wall time: was the simulation where the board's clock was?
 
-Command set: `:PACE?` answers five numbers since the last `:PACE?`: N, simulated seconds, worst seconds behind, seconds behind now, wall
-seconds that the simulation waited.
+Command set: `:PACE?` answers six numbers since the last `:PACE?`: N, simulated seconds, worst seconds behind, seconds behind now, wall
+seconds that the simulation waited, wall seconds that the board's clock was held for it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ MODELS = ("PACE-METER",)
 
 @dataclass(frozen=True)
 class Pace:
-    """`dilation`: wall seconds per second of the board's clock; the rest in simulated seconds, `waited_s` in wall seconds."""
+    """`dilation`: wall seconds per second of the board's clock; the rest in simulated seconds, `waited_s` and `held_s` in wall seconds."""
 
     dilation: float
     simulated_s: float
     worst_behind_s: float
     behind_s: float
     waited_s: float
+    held_s: float
 
 
 class PaceMeter:
@@ -44,4 +45,4 @@ class PaceMeter:
         try:
             return Pace(*(float(part) for part in answer.split(",")))
         except (ValueError, TypeError):
-            raise BadAnswer(self.link.resource, ":PACE?", None, f"{answer[:60]!r}; right are five numbers") from None
+            raise BadAnswer(self.link.resource, ":PACE?", None, f"{answer[:60]!r}; right are six numbers") from None

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A clock that two processes count by: a program with `guest_clock.so` preloaded, and the simulation's side here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hil.virtual.linux_board import guest_clock
+from hil.virtual.linux_board.errors import BoardUnavailable
+from hil.virtual.linux_board.guest_clock import GuestClock
+from hil.virtual.linux_board.time import ALLOWANCE_NS, Pacer
+
+ASKED = "import sys, time\nfor line in sys.stdin:\n    print(time.monotonic_ns() if line == 'm\\n' else time.time_ns(), flush=True)\n"
+
+
+class Guest:
+    """A program that says what time it is to it."""
+
+    def __init__(self, clock: GuestClock, folder: Path) -> None:
+        library = folder / guest_clock.LIBRARY
+        library.write_bytes(guest_clock.library().read_bytes())
+        self.program = subprocess.Popen(
+            [sys.executable, "-c", ASKED], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "LD_PRELOAD": f"./{library.name}", guest_clock.VARIABLE: str(clock.file)},
+        )  # fmt: skip
+
+    def __call__(self, which: str = "m") -> float:
+        assert self.program.stdin and self.program.stdout
+        self.program.stdin.write(f"{which}\n")
+        return int(self.program.stdout.readline()) * 1e-9
+
+    def close(self) -> None:
+        self.program.kill()
+        self.program.communicate()
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> GuestClock:
+    return GuestClock(tmp_path / "a page: with blanks")
+
+
+@pytest.fixture
+def guest(clock: GuestClock, tmp_path: Path) -> Iterator[Guest]:
+    one = Guest(clock, tmp_path)
+    yield one
+    one.close()
+
+
+def test_without_a_limit_it_is_the_wall_clock(clock: GuestClock, guest: Guest) -> None:
+    before = time.monotonic()
+    assert before <= guest() <= time.monotonic() and clock.held_s == 0
+    assert guest_clock.user(clock.file) == guest.program.pid
+
+
+def test_it_stands_still_at_the_limit_and_goes_on_from_there(clock: GuestClock, guest: Guest) -> None:
+    limit = guest()
+    clock.grant(limit)
+    time.sleep(0.05)
+    assert guest() == guest() == pytest.approx(limit, abs=1e-8)
+    assert clock.held_s >= 0.05
+    released = time.monotonic()
+    clock.grant(limit + 1000)
+    seen = [guest() for _ in range(100)]
+    assert limit - 1e-8 <= seen[0] and seen == sorted(seen)
+    assert seen[-1] - limit <= time.monotonic() - released + 1e-6, "time leapt over what was held"
+
+
+def test_both_sides_tell_the_same_time(clock: GuestClock, guest: Guest) -> None:
+    for _ in range(20):
+        clock.grant(clock.now() + 0.001)
+        time.sleep(0.003)  # two thirds of it held, by whoever looks first
+        before = clock.now()
+        assert before - 1e-8 <= guest() <= clock.now() + 1e-8
+    assert clock.held_s > 0.02
+
+
+def test_calendar_time_is_not_touched(clock: GuestClock, guest: Guest) -> None:
+    clock.grant(1e-9)
+    assert abs(guest("t") - time.time()) < 5
+
+
+def test_a_simulation_is_never_later_than_the_allowance(clock: GuestClock, guest: Guest) -> None:
+    pacer = Pacer(10, guest=clock)
+    pacer.ahead_s(0)
+    began = guest()
+    for step_ps in range(20_000_000, 400_000_000, 20_000_000):
+        time.sleep(0.003)  # a tenth of what the step would have to take
+        pacer.ahead_s(step_ps)
+    elapsed = guest() - began
+    report = pacer.report()
+    assert report.worst_behind_ns <= ALLOWANCE_NS + 1 and report.held_s > 0.03
+    assert elapsed / 10 <= 380e-6 + ALLOWANCE_NS * 1e-9, "the guest left the simulation behind"
+
+
+def test_without_the_page_nothing_runs(clock: GuestClock, tmp_path: Path) -> None:
+    clock.file.unlink()
+    one = Guest(clock, tmp_path)
+    assert one.program.wait(10) == 127
+    one.close()
+
+
+def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(guest_clock, "_OUT", tmp_path / "not built")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(BoardUnavailable, match="apt install gcc"):
+        guest_clock.library()
+    monkeypatch.setenv("CC", "/bin/false")
+    with pytest.raises(BoardUnavailable, match=r"guest_clock\.c does not build with /bin/false"):
+        guest_clock.library()

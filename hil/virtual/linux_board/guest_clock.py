@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A guest's clock that cannot leave the simulation behind, however busy the machine is.
+
+    clock = GuestClock(file)                          in the simulation, before QEMU starts
+    Pacer(dilation, clock.now, grant=clock.grant)     grants a little more with every step
+    qemu.Board(..., clock=file)                       QEMU then counts by the same page
+
+Promise: time is wall time while the simulation keeps up. It stands still at what was granted last, on both sides, and goes on from there; so
+the guest is never further ahead of the simulation than one grant, and its time never leaps. What stood still is `held_s`.
+
+How: `guest_clock.c`, preloaded into QEMU, answers clock_gettime(CLOCK_MONOTONIC), of which QEMU makes its virtual clock. A page of three 64-bit
+words is shared: limit, held (both ns), pid of the user. Both sides raise `held` by the same rule; that the store here is plain costs at most
+what passes between two instructions, for either value puts the clock at the limit.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from .errors import BoardUnavailable
+
+VARIABLE = "VIRTONE_GUEST_CLOCK"
+LIBRARY = "guest_clock.so"
+_SOURCE = Path(__file__).with_name("guest_clock.c")
+_OUT = Path(__file__).resolve().parents[3] / ".build" / "guest_clock"
+_COMPILERS = ("cc", "gcc", "clang")
+_LIMIT_S = 60
+_LIMIT_NS, _HELD_NS, _USER = range(3)
+
+
+class GuestClock:
+    """The simulation's side; makes `file`, in seconds of CLOCK_MONOTONIC less what was held."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        part = file.with_name(f"{file.name}.part")
+        part.write_bytes(bytes(mmap.PAGESIZE))
+        with part.open("r+b") as page:
+            self._words = memoryview(mmap.mmap(page.fileno(), mmap.PAGESIZE)).cast("q")
+        part.rename(file)
+
+    def now(self) -> float:
+        wall = time.monotonic_ns()
+        limit = self._words[_LIMIT_NS]
+        now = wall - self._words[_HELD_NS]
+        if limit and now > limit:
+            self._words[_HELD_NS] = wall - limit
+            now = limit
+        return now * 1e-9
+
+    def grant(self, until_s: float) -> None:
+        """The guest's clock may go on until then."""
+        self._words[_LIMIT_NS] = round(until_s * 1e9)
+
+    @property
+    def held_s(self) -> float:
+        """Wall seconds it has stood still."""
+        return self._words[_HELD_NS] * 1e-9
+
+
+def user(file: Path) -> int:
+    """The process that counts by the page; 0 while none does."""
+    return int.from_bytes(file.read_bytes()[8 * _USER : 8 * _USER + 8], "little")
+
+
+def library() -> Path:
+    """The built `guest_clock.so`, current with its source. BoardUnavailable: there is no C compiler, or it does not build."""
+    built = _OUT / LIBRARY
+    if built.exists() and built.stat().st_mtime >= _SOURCE.stat().st_mtime:
+        return built
+    compiler = os.environ.get("CC") or next(filter(shutil.which, _COMPILERS), None)
+    if compiler is None:
+        raise BoardUnavailable("no C compiler for the guest's clock; on Debian: apt install gcc")
+    _OUT.mkdir(parents=True, exist_ok=True)
+    part = _OUT / f"{LIBRARY}.{os.getpid()}"
+    command = [
+        *compiler.split(),
+        "-std=gnu11",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(part),
+        str(_SOURCE),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=_LIMIT_S, stdin=subprocess.DEVNULL, check=False
+    )
+    if done.returncode:
+        part.unlink(missing_ok=True)
+        raise BoardUnavailable(
+            f"{_SOURCE.name} does not build with {compiler}: {done.stderr.strip()[-400:] or done.returncode}"
+        )
+    part.replace(built)
+    return built
