@@ -39,10 +39,10 @@ threshold_v = 1.65
 
 class FakeBench:
     """``wrong_code``: shot that plays another code; ``lie_frames``: added to what the guest is told; ``fault``: in the clean material;
-    ``deaf``: seeded faults are not played; ``stop_after``: commands until Ctrl-C."""
+    ``wait_s``: the position is updated so much after a completion; ``deaf``: seeded faults are not played; ``stop_after``: commands until Ctrl-C."""
 
     def __init__(self, folder: Path, wrong_code=None, lie_frames=0, fault="none", deaf=False, stop_after=None,
-                 build_id="00000001"):  # fmt: skip
+                 build_id="00000001", wait_s=0.0):  # fmt: skip
         file = folder / "bench-source.toml"
         file.write_text(BENCH)
         self.config = load_bench(file)
@@ -56,7 +56,7 @@ class FakeBench:
             deaf,
             stop_after,
         )
-        self.build_id = build_id
+        self.build_id, self.wait_s = build_id, wait_s
         self.commands: list[str] = []
         self.captures = []
 
@@ -116,14 +116,16 @@ class FakeBench:
                         "shot": i,
                         "code": said,
                         "frame": 0,
+                        "appl_ptr": (int(o["periods"]) + 1) * period,
+                        "hw_ptr": period,
                         "told_frames": int(o["periods"]) * period + 20 + self.lie,
-                        "since_update_ns": late * 1e9,
+                        "since_update_ns": (late - self.wait_s) * 1e9,
                         "stages_ns": {
                             "A": 0,
                             "N": 20000 if o["marker"] == "notify" else None,
                             "F": 30000,
                             "W": (delay - converter_s) * 1e9,
-                            "C": (delay + 1e-3) * 1e9,
+                            "C": ((0.0 if o["marker"] == "notify" else 20e-6) - late + buffer_s + period / rate) * 1e9,
                         },
                     }
                 )

@@ -19,7 +19,7 @@ from virtone.certify.procedure import certify
 from virtone.certify.report import write_all
 
 LIMIT_S = 0.5e-3  # of periods of 1 ms
-ALONE = {"completion_jitter", "word_clock"}
+ALONE = {"completion_jitter", "word_clock", "honesty_completion"}
 
 
 class Meter:
@@ -64,7 +64,7 @@ def test_a_step_that_was_late_is_played_again(tmp_path):
 
 def test_a_simulation_that_is_always_late_wants_a_slower_bench(tmp_path):
     bench = bench_with(tmp_path, lambda tried: True)
-    with pytest.raises(TooSlow, match=r"0\.60 ms behind .* selftest/lost; 0\.5 ms are tolerated.*N = 10") as slow:
+    with pytest.raises(TooSlow, match=r"selftest/lost, 3 attempts, N = 10: .*behind .* by 0\.60 ms \(0\.5 ms are tolerated") as slow:
         certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out", last_chance=False)
     assert slow.value.dilation == 10 and len(played(bench)) == pace.ATTEMPTS
     again = bench_with(tmp_path, lambda tried: False)
@@ -104,13 +104,56 @@ class Refusing(FakeBench):
         return lines
 
 
-@pytest.mark.parametrize(("late", "tries"), [(False, 1), (True, pace.ATTEMPTS)])
-def test_an_underrun_is_blamed_on_a_late_simulation_only(tmp_path, late, tries):
+@pytest.mark.parametrize("late", [False, True])
+def test_an_underrun_is_blamed_on_a_late_simulation_only(tmp_path, late):
     bench = Refusing(tmp_path)
     bench.pace = Meter(lambda tried: late)
     with pytest.raises(CommandFailed, match="status 3: underrun") as failed:
         certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out")
-    assert ("behind the board's clock" in str(failed.value)) == late and len(played(bench)) == tries
+    assert ("behind the board's clock" in str(failed.value)) == late and len(played(bench)) == pace.ATTEMPTS
+    with pytest.raises(TooSlow, match="status 3: underrun"):
+        certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out", last_chance=False)
+
+
+def test_without_a_pace_meter_an_underrun_ends_the_run(tmp_path):
+    bench = Refusing(tmp_path)
+    with pytest.raises(CommandFailed, match="status 3: underrun"):
+        certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out")
+    assert len(played(bench)) == 1
+
+
+def test_what_was_refused_once_leaves_the_xruns_in_doubt(tmp_path):
+    class Once(Refusing):
+        def run(self, command, timeout_s=None, on_line=None):
+            first = command not in self.commands
+            return (Refusing if first and "--fault none" in command else FakeBench).run(self, command, timeout_s, on_line)
+
+    plan, bench = load_plan(PLANS / "quick.toml"), Once(tmp_path)
+    bench.pace = Meter()
+    bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 10.0}
+    data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
+    rows = by_name(data)
+    assert data["bench"]["pace"]["repeated"] == 1 and data["verdict"] == "INCONCLUSIVE"
+    assert [name for name, row in rows.items() if row["verdict"] == "INCONCLUSIVE"] == ["xruns"]
+    assert "played again 1 times" in rows["xruns"]["why"] and "the device has run dry" in rows["xruns"]["why"]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_slow_processor_is_the_machines_fault_in_a_simulation_only(tmp_path, simulated):
+    """It makes what the application is told wrong, and what the device says right."""
+    plan = load_plan(PLANS / "quick.toml")
+    bench = FakeBench(tmp_path, wait_s=1.2e-3)
+    if simulated:
+        bench.pace = Meter()
+        bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 10.0}
+        with pytest.raises(TooSlow, match=r"let an interrupt wait 1\.[12]\d ms"):
+            certify(bench, plan, tmp_path / "out", last_chance=False)
+    data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
+    rows = by_name(data)
+    assert rows["honesty_completion"]["verdict"] == "PASS" and rows["honesty_completion"]["value"] < 2
+    assert rows["update_wait"]["value"] == pytest.approx(1.2, abs=0.03)
+    assert rows["honesty_corrected"]["verdict"] == ("INCONCLUSIVE" if simulated else "FAIL")
+    assert ("emulated processor" in rows["honesty_corrected"]["why"]) == simulated
 
 
 def test_a_plan_without_notify_shots_has_no_such_row(tmp_path):

@@ -21,6 +21,7 @@ from .errors import BoardPanicked, CommandFailed, ConsoleTimeout
 UPLOAD_LINE = 768  # bytes of a file per line; 1024 characters of base64 stay below the 4096 of a canonical tty line
 ERROR = "error: "
 PANIC = "Kernel panic - not syncing"  # kernel/panic.c
+PANIC_LINE_S = 0.5
 Record = dict[str, Any]
 
 
@@ -154,10 +155,17 @@ class Console:
         if data and self._log:
             self._log(data)
         if PANIC in self._text:
-            said = self._text[self._text.index(PANIC) :].split("\n")[0]
+            said = self._rest_of_line(self._text[self._text.index(PANIC) :])
             raise BoardPanicked(
                 f"{self.line.port}: the board's kernel panicked: {said[:200]!r}; what it said before is on its console"
             )
+
+    def _rest_of_line(self, text: str) -> str:
+        """With what still comes of it within half a second."""
+        deadline = time.monotonic() + PANIC_LINE_S
+        while "\n" not in text and time.monotonic() < deadline:
+            text += self.line.read(0.05).decode("utf-8", "replace").replace("\r", "")
+        return text.split("\n")[0]
 
     def _write(self, data: bytes) -> None:
         self.line.write(data)

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """One step on the bench: set up and arm the oscilloscope, let the board play, take the records.
 
-Promise: `acquire` returns everything that was seen and said, or raises an error of `bench.errors`; where a simulation can be late it
-tries again while it is, and raises `TooSlow` when that does not help and `last_chance` is not set.
+Promise: `acquire` returns everything that was seen and said, or raises an error of `bench.errors`; where a simulation or its board can be
+late it tries again while one is, and raises `TooSlow` when that does not help and `last_chance` is not set (`pace`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from virtone.bench.instruments.digitizer import ChannelSetup, Digitizer, Setup, 
 from virtone.bench.instruments.pace_meter import PaceMeter
 from virtone.signal.capture import Capture
 
-from . import pace
+from . import honesty, pace
 from .steps import Step
 
 SAMPLES_PER_S = 500_000
@@ -25,7 +26,7 @@ BOARD_GRACE_S = 2.0  # of the board's own time beyond what it plays
 
 
 class TooSlow(BenchError):
-    """The simulation does not keep up with the board's clock; a bench with a larger N might."""
+    """Simulation or emulated processor do not keep up; a bench with a larger N might."""
 
     def __init__(self, message: str, dilation: float) -> None:
         super().__init__(message)
@@ -81,32 +82,40 @@ def setup_of(config: BenchConfig, step: Step) -> Setup:
 
 
 def acquire(bench: OpenBench, step: Step, last_chance: bool = True) -> Acquired:
-    """One step, again while the simulation was late (see `pace`). Errors: those of `bench.errors`, TooSlow."""
+    """One step, again while it was late (see `pace`). Errors: those of `bench.errors`, TooSlow."""
     if bench.pace is None:
         return _once(bench, step)
     limit = pace.limit_s(step.configuration)
-    attempt = 0
-    while True:
-        attempt += 1
+    refused: list[str] = []
+    for attempt in itertools.count(1):
         bench.pace.read()  # a new beginning
-        failed: CommandFailed | None = None
+        failed, taken, waited = None, None, 0.0
         try:
             taken = _once(bench, step)
+            waited = honesty.longest_wait_s(taken.board, step.configuration) if step.kind == "shots" else 0.0
         except CommandFailed as error:
             failed = error
+            refused.append(str(error))
         said = bench.pace.read()
-        late = said.worst_behind_s > limit
-        if late and attempt < pace.ATTEMPTS:
-            continue
-        behind = (
-            f"the simulation was {said.worst_behind_s * 1e3:.2f} ms behind the board's clock in {step.key}; "
-            f"{limit * 1e3:g} ms are tolerated with these periods"
-        )
-        if late and not last_chance:
-            raise TooSlow(f"{behind}: N = {said.dilation:g} is too small", said.dilation)
+        reasons = [
+            f"{what} {late * 1e3:.2f} ms ({limit * 1e3:g} ms are tolerated with these periods)"
+            for what, late in (
+                ("the simulation was behind the board's clock by", said.worst_behind_s),
+                ("the board's processor let an interrupt wait", waited),
+            )
+            if late > limit
+        ]
         if failed is not None:
-            raise CommandFailed(f"{failed} ({behind}; right is a quieter machine)") if late else failed
-        return dataclasses.replace(taken, pace=vars(said) | {"limit_s": limit, "attempts": attempt})
+            reasons.append(str(failed))
+        if reasons and attempt < pace.ATTEMPTS:
+            continue
+        if reasons and not last_chance:
+            raise TooSlow(f"{step.key}, {attempt} attempts, N = {said.dilation:g}: {'; '.join(reasons)}", said.dilation)
+        if taken is None:
+            raise CommandFailed(f"{step.key}, {attempt} attempts, N = {said.dilation:g}: {'; '.join(reasons)}") from failed
+        judged = {"limit_s": limit, "longest_wait_s": waited, "attempts": attempt, "refused": refused}
+        return dataclasses.replace(taken, pace=vars(said) | judged)
+    raise AssertionError("unreachable")
 
 
 def _once(bench: OpenBench, step: Step) -> Acquired:

@@ -16,7 +16,7 @@ import numpy as np
 from virtone.bench.config import BenchConfig
 from virtone.signal.stimulus import hold_frames
 
-from . import pace, stages
+from . import honesty, pace, stages
 from .measure import BenchFacts, Measurer, Result, completions
 from .plan import MEASURANDS, Configuration, Plan
 from .record import Record, RecordError
@@ -196,18 +196,32 @@ def _configuration(
         value = float(reduce(values)) * 1e3 if len(values) else math.nan
         bounds = percentile(values * 1e3, 0.5)[1:] if name == "notify_p50" and len(values) else None
         row(name, value, bench.time_budget(value / 1e3, s, its_dt, 1e3), len(values), bounds, late[kind])
-    told = np.array([s["said"]["told_frames"] / c.rate for s in good])
-    since = np.array([s["said"]["since_update_ns"] * 1e-9 for s in good])
-    errors = {"honesty_raw": (told - delays) * 1e3, "honesty_corrected": (told - since - delays) * 1e3}
-    for name, error in errors.items():
+    told = [honesty.of_shot(s["said"], s["delay_s"], c) for s in good]
+    errors = {
+        "honesty_raw": np.array([h.raw_s for h in told]) * 1e3,
+        "honesty_corrected": np.array([h.corrected_s for h in told]) * 1e3,
+        "honesty_completion": np.array([h.completion_s for h in told if h.completion_s is not None]) * 1e6,
+    }
+
+    def reckoned(scale: float) -> Component:
+        return _log_clock(max(h.span_s for h in told), clean["clock_ppm"], scale)
+
+    slow = pace.slow_board(record.steps("shots", c.name))
+    for name, error, scale, more in (
+        ("honesty_raw", errors["honesty_raw"], 1e3, late["shots"]),
+        ("honesty_corrected", errors["honesty_corrected"], 1e3, late["shots"] + slow),
+        ("honesty_completion", errors["honesty_completion"], 1e6, []),
+    ):
+        if name == "honesty_completion" and not len(error):
+            continue  # the board keeps no event log
         value = float(error[np.argmax(np.abs(error))]) if len(error) else math.nan
-        row(
-            name,
-            abs(value),
-            bench.time_budget(float(np.mean(delays)) if len(delays) else math.nan, sigma, shot_dt, 1e3),
-            len(error),
-            more=late["shots"],
-        )
+        budget = bench.time_budget(float(np.mean(delays)) if len(delays) else math.nan, sigma, shot_dt, scale)
+        if name == "honesty_completion":
+            budget = Budget((*budget.components, reckoned(scale)))
+        row(name, abs(value), budget, len(error), more=more)
+    waits = [h.wait_s * 1e3 for h in told if h.wait_s is not None]
+    if waits:
+        row("update_wait", max(waits), Budget((reckoned(1e3),)), len(waits), more=late["shots"])
     deviations, completed = completions(
         material["marker_edges_s"], c, record.steps("material", c.name)[0]["facts"]["frames"]
     )
@@ -235,7 +249,8 @@ def _configuration(
         if e["step"] != "selftest"
         for k in ("xruns", "underruns")
     )
-    row("xruns", float(counted), Budget(()), len(record.steps(configuration=c.name)), more=late_at_all)
+    again = pace.refusals(record.steps(configuration=c.name))
+    row("xruns", float(counted), Budget(()), len(record.steps(configuration=c.name)), more=late_at_all + again)
     return {
         "name": c.name, "stream": {"format": c.format, "rate": c.rate, "channels": c.channels, "period_frames": c.period_frames,
                                    "periods": c.periods, "policy": c.policy, "buffer_ms": c.buffer_s * 1e3},
@@ -249,6 +264,11 @@ def _configuration(
                      "snr_db_least": min((s["snr_db"] for s in good), default=None)},
         "example": {k: good[0][k] for k in ("file", "index", "shot", "code", "delay_s")} if good else None,
     }  # fmt: skip
+
+
+def _log_clock(span_s: float, clock_ppm: float, scale: float) -> Component:
+    """Of a time that was reckoned from the event log with the nominal rate: the word clock as measured, and never below 1 ppm."""
+    return Component("word clock against the event log's", "B", max(abs(clock_ppm), 1.0) * 1e-6 * span_s * scale, "rectangular")
 
 
 def _granted(entries: list[dict[str, Any]]) -> dict[str, int] | None:
