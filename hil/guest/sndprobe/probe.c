@@ -165,19 +165,23 @@ void probe_log(const struct probe *probe, uint32_t mask)
 void probe_discard(const struct probe *probe)
 {
     struct entry entry;
-    for (unsigned left = 2 * PROBE_LOG_DEPTH; left && probe_next(probe, &entry); left--)
-        ;
+    for (uint32_t round = 0, left; round < 2 && (left = probe_logged(probe)); round++)
+        for (; left; left--)
+            probe_take(probe, &entry);
 }
 
-bool probe_next(const struct probe *probe, struct entry *entry)
+uint32_t probe_logged(const struct probe *probe)
 {
-    if (!probe_read(probe, PROBE_EVENT_COUNT))
-        return false;
+    uint32_t count = probe_read(probe, PROBE_EVENT_COUNT);
+    return count < PROBE_LOG_DEPTH ? count : PROBE_LOG_DEPTH;  // a page that does not answer reads as all ones
+}
+
+void probe_take(const struct probe *probe, struct entry *entry)
+{
     entry->kind = probe_read(probe, PROBE_EVENT_KIND) & 15;
     entry->arg = probe_read(probe, PROBE_EVENT_ARG);
     entry->ticks = probe_read(probe, PROBE_EVENT_TIME_LOW);
     entry->ticks |= (uint64_t)probe_read(probe, PROBE_EVENT_TIME_HIGH) << 32;  // takes the entry out
-    return true;
 }
 
 int64_t probe_ns(const struct probe *probe, uint64_t ticks)

@@ -35,7 +35,8 @@ void probe_mark(const struct probe *probe, uint32_t value);
 void probe_select(const struct probe *probe, const char *marker);  // what pin 0 shows; pin 1 stays off
 void probe_log(const struct probe *probe, uint32_t mask);          // bit n: event n
 void probe_discard(const struct probe *probe);                     // empties the log
-bool probe_next(const struct probe *probe, struct entry *entry);   // takes one entry out, false: the log is empty
+uint32_t probe_logged(const struct probe *probe);                  // entries that can be taken out
+void probe_take(const struct probe *probe, struct entry *entry);   // the oldest
 int64_t probe_ns(const struct probe *probe, uint64_t ticks);
 
 void probe_zero(struct probe *probe);            // counters count from here

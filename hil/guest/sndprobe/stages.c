@@ -31,7 +31,8 @@ static bool is_notify(const struct entry *entry)
 void stages_drain(struct stage_log *log)
 {
     struct entry entry;
-    for (unsigned most = 4 * PROBE_LOG_DEPTH; most && probe_next(log->probe, &entry); most--) {
+    for (uint32_t left = probe_logged(log->probe); left; left--) {
+        probe_take(log->probe, &entry);
         struct logged *at = &log->entries[log->count++ % STAGE_ENTRIES];
         at->entry = entry;
         log->notifies += is_notify(&entry);

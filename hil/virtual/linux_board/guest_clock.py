@@ -54,7 +54,7 @@ class GuestClock:
         return now * 1e-9
 
     def grant(self, until_s: float) -> None:
-        """The guest's clock may go on until then."""
+        """The guest's clock may go on until then. Call `now` before: what nobody has looked at since the limit was reached is not held yet."""
         self._words[_LIMIT_NS] = round(until_s * 1e9)
 
     @property

@@ -59,6 +59,7 @@ def test_a_good_bench_passes_and_is_confirmed(tmp_path):
 
 def test_a_lying_device_fails(tmp_path):
     rows = by_name(measured(tmp_path, lie_frames=96))
+    assert rows["honesty_completion"]["verdict"] == "FAIL" and abs(rows["honesty_completion"]["value"] - 2000) < 2
     assert rows["honesty_corrected"]["verdict"] == "FAIL" and abs(rows["honesty_corrected"]["value"] - 1.98) < 0.001
 
 

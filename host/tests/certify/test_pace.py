@@ -25,19 +25,19 @@ ALONE = {"completion_jitter", "word_clock", "honesty_completion"}
 class Meter:
     """Late in the readings whose number `late` says yes to; readings come in pairs, before and after a step is tried."""
 
-    def __init__(self, late=lambda tried: False) -> None:
-        self.late, self.readings = late, 0
+    def __init__(self, late=lambda tried: False, dilation=20.0) -> None:
+        self.late, self.readings, self.dilation = late, 0, dilation
 
     def read(self) -> Pace:
         self.readings += 1
         worst = 0.6e-3 if self.readings % 2 == 0 and self.late(self.readings // 2) else 0.4e-3
-        return Pace(10.0, 0.2, worst, 0.0, 1.0, 0.01)
+        return Pace(self.dilation, 0.2, worst, 0.0, 1.0, 0.01)
 
 
 def bench_with(folder, late, **faults) -> FakeBench:
     bench = FakeBench(folder, **faults)
     bench.pace = Meter(late)
-    bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 10.0}
+    bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 20.0}
     return bench
 
 
@@ -62,11 +62,28 @@ def test_a_step_that_was_late_is_played_again(tmp_path):
     assert data["verdict"] == "PASS" and data["bench"]["pace"]["repeated"] == 2 and data["bench"]["pace"]["late"] == 0
 
 
+def test_a_buffer_that_a_pause_of_the_machine_would_drain_wants_a_slower_bench(tmp_path):
+    least = {c.name: pace.least_dilation(c) for c in load_plan(PLANS / "linux.toml").configurations}
+    assert least == {"s16-48k-10ms": 2, "s24-48k-1ms": 20, "s32-192k-0.5ms": 18}
+    plan, bench = load_plan(PLANS / "quick.toml"), FakeBench(tmp_path)
+    bench.pace, bench.facts = Meter(dilation=19.0), {"kind": "linux", "qemu": "11.1", "dilation": 19.0}
+    with pytest.raises(TooSlow, match=r"buffer of 4 ms outlasts a pause .* N = 20") as slow:
+        certify(bench, plan, tmp_path / "out", last_chance=False)
+    assert slow.value.wanted == 20 and not played(bench)
+    bench.pace.dilation = slow.value.wanted
+    data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
+    assert data["verdict"] == "PASS" and data["bench"]["pace"]["dilation"] == [20.0]
+    assert "N = 19 for N = 20: a buffer of 4 ms" in data["bench"]["pace"]["given_up"][0]
+    assert "Given up: N = 19" in (tmp_path / "out/certificate.html").read_text()
+
+
 def test_a_simulation_that_is_always_late_wants_a_slower_bench(tmp_path):
     bench = bench_with(tmp_path, lambda tried: True)
-    with pytest.raises(TooSlow, match=r"selftest/lost, 3 attempts, N = 10: .*behind .* by 0\.60 ms \(0\.5 ms are tolerated") as slow:
+    with pytest.raises(
+        TooSlow, match=r"selftest/lost, 3 attempts, N = 20: .*behind .* by 0\.60 ms \(0\.5 ms are tolerated"
+    ) as slow:
         certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out", last_chance=False)
-    assert slow.value.dilation == 10 and len(played(bench)) == pace.ATTEMPTS
+    assert slow.value.dilation == 20 and slow.value.wanted == 40 and len(played(bench)) == pace.ATTEMPTS
     again = bench_with(tmp_path, lambda tried: False)
     record = certify(again, load_plan(PLANS / "quick.toml"), tmp_path / "out")
     assert record.has("end") and played(again)[0] == played(bench)[0]
@@ -126,11 +143,13 @@ def test_what_was_refused_once_leaves_the_xruns_in_doubt(tmp_path):
     class Once(Refusing):
         def run(self, command, timeout_s=None, on_line=None):
             first = command not in self.commands
-            return (Refusing if first and "--fault none" in command else FakeBench).run(self, command, timeout_s, on_line)
+            return (Refusing if first and "--fault none" in command else FakeBench).run(
+                self, command, timeout_s, on_line
+            )
 
     plan, bench = load_plan(PLANS / "quick.toml"), Once(tmp_path)
     bench.pace = Meter()
-    bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 10.0}
+    bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 20.0}
     data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
     rows = by_name(data)
     assert data["bench"]["pace"]["repeated"] == 1 and data["verdict"] == "INCONCLUSIVE"
@@ -145,7 +164,7 @@ def test_a_slow_processor_is_the_machines_fault_in_a_simulation_only(tmp_path, s
     bench = FakeBench(tmp_path, wait_s=1.2e-3)
     if simulated:
         bench.pace = Meter()
-        bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 10.0}
+        bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 20.0}
         with pytest.raises(TooSlow, match=r"let an interrupt wait 1\.[12]\d ms"):
             certify(bench, plan, tmp_path / "out", last_chance=False)
     data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)

@@ -26,11 +26,11 @@ BOARD_GRACE_S = 2.0  # of the board's own time beyond what it plays
 
 
 class TooSlow(BenchError):
-    """Simulation or emulated processor do not keep up; a bench with a larger N might."""
+    """Simulation or emulated processor do not keep up at N = `dilation`; a bench with N = `wanted` might."""
 
-    def __init__(self, message: str, dilation: float) -> None:
+    def __init__(self, message: str, dilation: float, wanted: float) -> None:
         super().__init__(message)
-        self.dilation = dilation
+        self.dilation, self.wanted = dilation, wanted
 
 
 class Console(Protocol):
@@ -88,7 +88,14 @@ def acquire(bench: OpenBench, step: Step, last_chance: bool = True) -> Acquired:
     limit = pace.limit_s(step.configuration)
     refused: list[str] = []
     for attempt in itertools.count(1):
-        bench.pace.read()  # a new beginning
+        dilation = bench.pace.read().dilation  # and a new beginning
+        least = pace.least_dilation(step.configuration)
+        if dilation < least and not last_chance:
+            raise TooSlow(
+                f"a buffer of {step.configuration.buffer_s * 1e3:g} ms outlasts a pause of this machine at N = {least:g}",
+                dilation,
+                least,
+            )
         failed, taken, waited = None, None, 0.0
         try:
             taken = _once(bench, step)
@@ -107,12 +114,17 @@ def acquire(bench: OpenBench, step: Step, last_chance: bool = True) -> Acquired:
         ]
         if failed is not None:
             reasons.append(str(failed))
-        if reasons and attempt < pace.ATTEMPTS:
+        given_up = failed is not None and not last_chance
+        if reasons and attempt < pace.ATTEMPTS and not given_up:
             continue
         if reasons and not last_chance:
-            raise TooSlow(f"{step.key}, {attempt} attempts, N = {said.dilation:g}: {'; '.join(reasons)}", said.dilation)
+            raise TooSlow(
+                f"{step.key}, {attempt} attempts, N = {dilation:g}: {'; '.join(reasons)}",
+                dilation,
+                pace.LARGER * dilation,
+            )
         if taken is None:
-            raise CommandFailed(f"{step.key}, {attempt} attempts, N = {said.dilation:g}: {'; '.join(reasons)}") from failed
+            raise CommandFailed(f"{step.key}, {attempt} attempts, N = {dilation:g}: {'; '.join(reasons)}") from failed
         judged = {"limit_s": limit, "longest_wait_s": waited, "attempts": attempt, "refused": refused}
         return dataclasses.replace(taken, pace=vars(said) | judged)
     raise AssertionError("unreachable")

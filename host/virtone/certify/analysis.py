@@ -268,7 +268,9 @@ def _configuration(
 
 def _log_clock(span_s: float, clock_ppm: float, scale: float) -> Component:
     """Of a time that was reckoned from the event log with the nominal rate: the word clock as measured, and never below 1 ppm."""
-    return Component("word clock against the event log's", "B", max(abs(clock_ppm), 1.0) * 1e-6 * span_s * scale, "rectangular")
+    return Component(
+        "word clock against the event log's", "B", max(abs(clock_ppm), 1.0) * 1e-6 * span_s * scale, "rectangular"
+    )
 
 
 def _granted(entries: list[dict[str, Any]]) -> dict[str, int] | None:

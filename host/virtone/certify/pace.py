@@ -4,14 +4,15 @@
 Two things can be late, both because this machine had something else to do: the simulation behind the board's clock, and the board's processor,
 which lets an interrupt wait. And what was late may have run dry.
 
-Promise: a step in which either was later than `limit_s`, or which the board refused, is measured again, whatever else it showed, `ATTEMPTS` times
-in all, and then as often on a bench whose board is `LARGER` times slower. What never kept up is in `doubts` and `slow_board`, what was refused in
-`refusals`; figures that it bears upon are INCONCLUSIVE. Figures of the device alone (completions, word clock) are simulated time throughout
+Promise: a step in which either was later than `limit_s` is measured again, whatever else it showed, `ATTEMPTS` times in all, and then on a bench
+whose board is `LARGER` times slower; so is, at once, a step that the board refused, and what was given up is in the record. On the last bench
+that is left, what never kept up is in `doubts` and `slow_board`, what was refused in `refusals`; figures that it bears upon are INCONCLUSIVE. Figures of the device alone (completions, word clock) are simulated time throughout
 and stand.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,7 +22,9 @@ LONGEST_S = (
     0.5e-3  # what the delay that an application is told may be off by: a simulation later than that could hide it
 )
 ATTEMPTS = 3
-LARGER = 2.0  # N of a second bench, if the first one could not keep up
+LARGER = 2.0  # N of the next bench, if one could not keep up
+BENCHES = 4  # as many are tried
+PAUSE_S = 0.06  # wall seconds for which a machine may withhold a processor: other work, paging, a hypervisor
 
 
 def limit_s(c: Configuration) -> float:
@@ -29,6 +32,11 @@ def limit_s(c: Configuration) -> float:
     period it is).
     """
     return min(LONGEST_S, 0.5 * c.period_frames / c.rate)
+
+
+def least_dilation(c: Configuration) -> float:
+    """N at which the application's part of the buffer outlasts such a pause."""
+    return math.ceil(PAUSE_S / ((c.periods - 1) * c.period_frames / c.rate))
 
 
 def doubts(entries: Iterable[dict[str, Any]]) -> list[str]:
@@ -61,12 +69,17 @@ def slow_board(entries: Iterable[dict[str, Any]]) -> list[str]:
 def refusals(entries: Iterable[dict[str, Any]]) -> list[str]:
     """What the board refused before it was asked again: at most one reason."""
     refused = [reason for entry in entries if entry.get("pace") for reason in entry["pace"]["refused"]]
-    return [f"played again {len(refused)} times (first: {refused[0]}); whose fault that was is not known"] if refused else []
+    return (
+        [f"played again {len(refused)} times (first: {refused[0]}); whose fault that was is not known"]
+        if refused
+        else []
+    )
 
 
-def summary(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
+def summary(entries: Iterable[dict[str, Any]], slower: Iterable[dict[str, Any]] = ()) -> dict[str, Any] | None:
     """All steps together: N, worst ms behind, wall seconds that the board's clock was held, longest ms that an
-    interrupt waited, steps, repetitions, steps late in the end; None if nothing was paced.
+    interrupt waited, steps, repetitions, steps late in the end, why a bench was given up
+    for a slower one (`slower`: those entries); None if nothing was paced.
     """
     paced = [entry["pace"] for entry in entries if entry.get("pace")]
     if not paced:
@@ -76,6 +89,7 @@ def summary(entries: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
         "worst_behind_ms": round(max(said["worst_behind_s"] for said in paced) * 1e3, 6),
         "longest_wait_ms": round(max(said["longest_wait_s"] for said in paced) * 1e3, 6),
         "held_s": round(sum(said["held_s"] for said in paced), 3),
+        "given_up": [f"N = {e['from']:g} for N = {e['to']:g}: {e['why']}" for e in slower],
         "steps": len(paced),
         "repeated": sum(said["attempts"] - 1 for said in paced),
         "late": sum(max(said["worst_behind_s"], said["longest_wait_s"]) > said["limit_s"] for said in paced),

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from .acquisition import OpenBench, acquire, talk
+from .acquisition import OpenBench, TooSlow, acquire, talk
 from .plan import Plan
 from .record import Record, RecordError
 from .steps import all_steps
@@ -61,7 +61,20 @@ def certify(
     for step in steps:
         progress.step(step.key)
         if not record.has(step.key):
-            taken = acquire(bench, step, last_chance)
+            try:
+                taken = acquire(bench, step, last_chance)
+            except TooSlow as slow:
+                record.append(
+                    {
+                        "kind": "slower",
+                        "key": f"slower/{slow.wanted:g}",
+                        "why": str(slow),
+                        "from": slow.dilation,
+                        "to": slow.wanted,
+                        "finished": _now(),
+                    }
+                )
+                raise
             record.append(
                 {
                     "kind": "step",

@@ -129,6 +129,9 @@ class Record:
             and (configuration is None or e["configuration"] == configuration)
         ]
 
+    def of_kind(self, kind: str) -> list[dict[str, Any]]:
+        return [e for e in self.entries if e.get("kind") == kind]
+
     def has(self, key: str) -> bool:
         return any(e.get("key") == key for e in self.entries)
 

@@ -20,7 +20,7 @@ from virtone.bench.session import open_bench
 
 from ..certify.acquisition import TooSlow
 from ..certify.ahead import Ahead
-from ..certify.pace import LARGER
+from ..certify.pace import BENCHES
 from ..certify.plan import Plan, load_plan
 from ..certify.procedure import certify
 from ..certify.record import Record
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     with Progress(*columns, console=console, transient=True) as progress, Ahead(options.out) as ahead:
         bar = Bar(progress)
         if not record.has("end"):
-            record = _measure(config, plan, options, bar, ahead)
+            record = _measure(record, config, plan, options, bar, ahead)
         bar.step("computing and writing")
         data = write_all(record, plan, config, ahead.results())
     show(data, console)
@@ -84,15 +84,20 @@ def run(options: argparse.Namespace) -> int:
     return CODES[data["verdict"]]
 
 
-def _measure(config: BenchConfig, plan: Plan, options: argparse.Namespace, bar: Bar, ahead: Ahead) -> Record:
+def _measure(
+    record: Record, config: BenchConfig, plan: Plan, options: argparse.Namespace, bar: Bar, ahead: Ahead
+) -> Record:
     """On the bench as it is; if its simulation cannot keep up, what is left on one that is slower."""
-    try:
-        with open_bench(config) as bench:
-            return certify(bench, plan, options.out, bar, ahead.submit, options.note, last_chance=False)
-    except TooSlow as slow:
-        bar.step(f"too slow, N = {slow.dilation * LARGER:g}")
-        with open_bench(config, more=("--dilation", f"{slow.dilation * LARGER:g}")) as bench:
-            return certify(bench, plan, options.out, bar, ahead.submit, options.note)
+    slower = record.of_kind("slower")
+    more = ("--dilation", f"{slower[-1]['to']:g}") if slower else ()
+    for left in reversed(range(BENCHES)):
+        try:
+            with open_bench(config, more=more) as bench:
+                return certify(bench, plan, options.out, bar, ahead.submit, options.note, last_chance=not left)
+        except TooSlow as slow:
+            bar.step(f"again with N = {slow.wanted:g}")
+            more = ("--dilation", f"{slow.wanted:g}")
+    raise AssertionError("unreachable")
 
 
 def show(data: dict, console: Console) -> None:

@@ -42,7 +42,7 @@ def certificate(
                  "bitstream_sha256": config.board.bitstream_sha256, "says": begin["board"]},
         "bench": {"title": config.title, "instrument": begin["instrument"], "calibration_due": begin["calibration_due"],
                   "calibration_certificate": begin["calibration_certificate"], "calibrated": begin["calibrated"], "host": begin["host"],
-                  "note": begin.get("note", ""), "simulation": begin.get("simulation"), "pace": pace.summary(record.steps())},
+                  "note": begin.get("note", ""), "simulation": begin.get("simulation"), "pace": pace.summary(record.steps(), record.of_kind("slower"))},
         "inputs": {"plan_sha256": begin["plan_sha256"], "bench_sha256": begin["bench_sha256"], "log_sha256": record.log_sha256,
                    "captures": [entry["captures"] for entry in record.steps()]},
         "detectors": results["detectors"], "configurations": results["configurations"],
