@@ -145,6 +145,27 @@ def test_interrupt_at_the_instant_it_rises(world: World) -> None:
     os.close(event)
 
 
+def test_an_interrupt_without_an_answer_holds_time(world: World) -> None:
+    """Until the guest makes any access, or patience ends."""
+    world.run_to(1)
+    world.bridge.answer_ns = 2 * QUANTUM_NS
+    for answered in (True, False):
+        rise_ns = world.port.now_ns()
+        world.device.raise_interrupt(mmio.VIRTIO_MMIO_INT_VRING)
+        waits = world.waits
+        stop = time.monotonic() + 10
+
+        def held(rise_ns: float = rise_ns, waits: int = waits, stop: float = stop) -> bool:
+            return world.waits > waits + 20 or time.monotonic() > stop
+
+        world.timeline.run(world.bridge.run(held))
+        assert rise_ns + 2 * QUANTUM_NS <= world.port.now_ns() <= rise_ns + 4 * QUANTUM_NS, "time went on"
+        if answered:
+            world.write(mmio.VIRTIO_MMIO_INTERRUPT_ACK, 1)
+        world.run_to(rise_ns + 20 * QUANTUM_NS)
+        assert bool(world.bridge.unanswered) == (not answered)
+
+
 def test_reset_of_the_virtual_machine_resets_the_device(world: World) -> None:
     world.write(mmio.VIRTIO_MMIO_STATUS, 3)
     world.client.send(vu.DEVICE_RESET)

@@ -5,12 +5,17 @@ Promise: an access of the guest happens once, in order, at the simulated time th
 behind it, unless the simulation as a whole is behind, which `Pacer` reports). The interrupt line is passed on at the instant it rises.
 Simulated time stands still while nothing is due: the bridge then waits for the socket, so it needs no thread and burns no processor.
 
+A processor that this machine does not run cannot answer an interrupt, and a device that plays on meanwhile would play what no board of its own
+would let it play. So an interrupt that nobody has answered holds simulated time `answer_ns` after it rose (and a `GuestClock`), for
+`PATIENCE_S` of wall time at most: a guest that has its interrupts off for longer is let go on without an answer.
+
 User's duty: `memory` of the port is the guest's memory (the same file, or mapped in `on_memory`), and nobody else paces the world.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,11 +29,13 @@ from .time import Pacer
 from .vfio_user import Access, Server
 
 QUANTUM_NS = 20_000  # a fiftieth of a millisecond: one frame at 48 kHz
+ANSWER_NS = 100_000  # simulated; an emulated processor that runs reads the interrupt status sooner
+PATIENCE_S = 0.25  # wall seconds
 
 
 class Bridge:
-    """`level`: whether the interrupt line is high now. `register_errors`: what the port raises for an access nothing answers;
-    such a read gives all ones, as on a PCI bus. Counters: `accesses`, `bus_errors`.
+    """`level`: whether the interrupt line is high now. `answer_ns`: `ANSWER_NS` where the guest's clock can be held, else never. `register_errors`: what the port raises for an access nothing answers;
+    such a read gives all ones, as on a PCI bus. Counters: `accesses`, `bus_errors`, `unanswered` (interrupts that patience ended for).
     """
 
     def __init__(
@@ -39,13 +46,16 @@ class Bridge:
         pacer: Pacer,
         *,
         quantum_ns: int = QUANTUM_NS,
+        answer_ns: float = math.inf,
         reset: Callable[[], Awaitable[Any]] | None = None,
         on_memory: Callable[[Server], None] | None = None,
         register_errors: tuple[type[Exception], ...] = (),
     ) -> None:
         self.server, self.port, self.level, self.pacer = server, port, level, pacer
-        self.quantum_ns = quantum_ns
-        self.accesses = self.bus_errors = 0
+        self.quantum_ns, self.answer_ns = quantum_ns, answer_ns
+        self.accesses = self.bus_errors = self.unanswered = 0
+        self._raised_ns: float | None = None  # of an interrupt without an answer
+        self._patient_until: float | None = None
         self._reset = reset or self._reset_by_status
         self._on_memory = on_memory
         self._errors = register_errors
@@ -69,7 +79,9 @@ class Bridge:
                     await self._carry_out(access)
                     continue
                 late_ns = self._late_ns()
-                if late_ns >= self.quantum_ns:
+                if self._unanswered():
+                    self._wait(self.quantum_ns * 1e-9 * self.pacer.dilation, wake)
+                elif late_ns >= self.quantum_ns:
                     await self._advance(late_ns)
                 else:
                     self._wait((self.quantum_ns - late_ns) * 1e-9 * self.pacer.dilation, wake)
@@ -95,9 +107,23 @@ class Bridge:
         select.select([self.server, *wake], [], [], seconds)
         self.pacer.waited(time.perf_counter() - began)
 
+    def _unanswered(self) -> bool:
+        """Whether simulated time has to wait for an answer to the interrupt."""
+        if self._raised_ns is None or self.port.now_ns() - self._raised_ns < self.answer_ns:
+            return False
+        now = time.monotonic()
+        if self._patient_until is None:
+            self._patient_until = now + PATIENCE_S
+        if now < self._patient_until:
+            return True
+        self._raised_ns = self._patient_until = None
+        self.unanswered += 1
+        return False
+
     # -- registers and interrupt --------------------------------------------------------------------------------------
     async def _carry_out(self, access: Access) -> None:
         self.accesses += 1
+        self._raised_ns = self._patient_until = None  # it runs
         width = 8 * access.size
         value = (1 << width) - 1
         try:
@@ -122,6 +148,7 @@ class Bridge:
         while True:
             await self.port.interrupt()
             self._dropped.clear()
+            self._raised_ns = self.port.now_ns()
             self.server.set_interrupt(True)
             await self._dropped.wait()
 

@@ -95,7 +95,7 @@ class RtlSimulation:
             raise SimulationFailed(f"the simulation ended by itself (status {status}); it said: {self._said()}")
 
     def report(self) -> dict[str, int]:
-        """Its closing figures, once it has ended (its QEMU has gone): accesses, bus_errors, events, withdrawn."""
+        """Its closing figures, once it has ended (its QEMU has gone): accesses, bus_errors, unanswered, events, withdrawn."""
         with contextlib.suppress(process.subprocess.TimeoutExpired):
             self.child.wait(_END_LIMIT_S)
         try:

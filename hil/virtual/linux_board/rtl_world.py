@@ -19,7 +19,7 @@ import cocotb
 from cocotb_tests.bfm.port import RegisterError, RtlPort
 
 from ..ending import end_on_sigterm
-from .bridge import Bridge
+from .bridge import ANSWER_NS, Bridge
 from .control import Control
 from .guest_clock import GuestClock
 from .time import Pacer, choose_dilation
@@ -51,7 +51,15 @@ async def serve_linux(dut: Any) -> None:
     pacer = Pacer(dilation, guest=GuestClock(folder / "clock"))
     server, control = Server(folder / "vfio.sock"), Control(folder / "control.sock", pacer)
     page = port.page
-    bridge = Bridge(server, port, lambda: bool(page.irq), pacer, reset=port.reset, register_errors=(RegisterError,))
+    bridge = Bridge(
+        server,
+        port,
+        lambda: bool(page.irq),
+        pacer,
+        answer_ns=ANSWER_NS,
+        reset=port.reset,
+        register_errors=(RegisterError,),
+    )
     _write(
         folder / "ready.json",
         {"dilation": dilation, "simulated_ms_per_s": measured, "memory": os.environ["BENCH_MEMORY"]},
@@ -62,7 +70,7 @@ async def serve_linux(dut: Any) -> None:
         line = server.interrupt
         server.close()
         control.close()
-        figures = {"accesses": bridge.accesses, "bus_errors": bridge.bus_errors}
+        figures = {"accesses": bridge.accesses, "bus_errors": bridge.bus_errors, "unanswered": bridge.unanswered}
         _write(folder / "report.json", {**figures, "events": line.events, "withdrawn": line.withdrawn})
 
 
