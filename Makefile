@@ -2,8 +2,8 @@
 # Every target sets up what it needs; nothing asks for root, nothing is written outside this folder but the caches of pip, ccache and
 # YoWASP in the user's own cache folder. `make` alone prints the targets.
 #
-# Variables: PYTHON (3.11 or newer; default: the first one found), WORKERS (test processes, default 2), BOARD (for certify: model,
-# linux, or auto: Linux where this machine can have it), BENCH and PLAN (for certify; default: those of the board), OUT (where certify and bench write), ARGS (passed on to pytest, e.g. make test ARGS="-k chain_walker").
+# Variables: PYTHON (3.11 or newer; default: the first one found), WORKERS (test processes, default 2), BOARD (for certify: auto, linux or
+# model; auto is Linux where this machine can have it), BENCH and PLAN (for certify; default: those of the board), OUT (where certify and bench write), ARGS (passed on to pytest, e.g. make test ARGS="-k chain_walker").
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON  ?= $(shell for p in python3.11 python3 python3.12 python3.13 python3.14; do \
              $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$p; break; }; done)
 WORKERS ?= 2
-BOARD   ?= model
+BOARD   ?= auto
 BENCH   ?=
 PLAN    ?=
 OUT     ?= out
