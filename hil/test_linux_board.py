@@ -24,6 +24,7 @@ import pytest
 
 from hil.virtual.linux_board import packages, qemu, vfio_user
 from hil.virtual.linux_board.errors import BoardUnavailable, BootFailed, CacheFull, QemuFailed
+from hil.virtual.linux_board.guest_clock import GuestClock
 from virtone.bench.console import Console
 from virtone.bench.errors import BoardPanicked, ConsoleError
 from virtone.bench.transport import SerialLine
@@ -289,6 +290,18 @@ def test_ends_with_its_parent(parts: packages.Parts, tmp_path: Path) -> None:
 def test_nobody_listens(parts: packages.Parts) -> None:
     with qemu.Board(parts) as board, pytest.raises(QemuFailed, match="start the server"):
         board.start()
+
+
+def test_qemu_that_does_not_count_by_the_clock(parts: packages.Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A board whose time nobody holds would be taken for one whose time is held."""
+    monkeypatch.setattr(qemu.Board, "_counting", lambda self: {})  # as with a QEMU that is statically linked
+    with qemu.Board(parts) as board:
+        server = vfio_user.Server(board.socket)
+        GuestClock(board.clock)
+        with pytest.raises(QemuFailed, match=r"has not taken guest_clock\.so"):
+            board.start()
+        assert board.status is not None, "it was left running"
+        server.close()
 
 
 def test_qemu_that_does_not_start(parts: packages.Parts, tmp_path: Path) -> None:

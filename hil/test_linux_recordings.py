@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -180,10 +179,6 @@ def test_a_recording_that_lacks_something_is_refused(linux: Recording) -> None:
 
 # -- Linux again ------------------------------------------------------------------------------------------------------
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(
-    not os.environ.get("VIRTONE_QUIET"),
-    reason="records Linux against wall time, so it needs a machine with nothing else to do: set VIRTONE_QUIET=1 there",
-)
 def test_linux_still_does_what_was_recorded() -> None:
     """A fresh recording says the same as the kept one, and the reference driver follows it as well."""
     try:

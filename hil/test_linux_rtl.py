@@ -52,7 +52,7 @@ def linux_on_rtl(dilation: float | None = None, expect_report: bool = True) -> I
     except (BoardUnavailable, CacheFull) as error:
         pytest.skip(f"no Linux board on this machine: {error}")
     with tempfile.TemporaryDirectory() as folder, RtlSimulation(Path(folder), dilation) as rtl:
-        shared = {"memory_file": rtl.memory, "memory_mb": rtl.memory_mb, "clock": rtl.clock}
+        shared = {"memory_file": rtl.memory, "memory_mb": rtl.memory_mb}
         sound = {"root/noise.wav": wav(noise())}
         with qemu.Board(parts, dilation=rtl.dilation, socket=rtl.socket, files=sound, **shared) as board:
             console = Console(SerialLine(board.start()), timeout_s=60)

@@ -182,7 +182,6 @@ class RtlDevice(Side):
                 memory_mb=self.rtl.memory_mb,
                 memory_file=self.rtl.memory,
                 socket=self.rtl.socket,
-                clock=self.rtl.clock,
                 files=self.files,
             )
         )

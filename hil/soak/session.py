@@ -73,7 +73,6 @@ class Session:
                     memory_mb=self.rtl.memory_mb,
                     memory_file=self.rtl.memory,
                     socket=self.rtl.socket,
-                    clock=self.rtl.clock,
                     files=self._files,
                 )
             )

@@ -106,7 +106,6 @@ class LinuxOnBench:
             memory_mb=rtl.memory_mb,
             files={"usr/bin/sndprobe": self._parts.sndprobe},
             within=self.folder,
-            clock=rtl.clock,
         )
         self.console = machine.start()
         self._await_prompt()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guest's clock that cannot leave the simulation behind, however busy the machine is.
 
-    clock = GuestClock(file)                          in the simulation, before QEMU starts
-    Pacer(dilation, clock.now, grant=clock.grant)     grants a little more with every step
-    qemu.Board(..., clock=file)                       QEMU then counts by the same page
+    clock = GuestClock(socket.with_name(FILE))        in the simulation, before QEMU starts
+    Pacer(dilation, guest=clock)                      grants a little more with every step
+    qemu.Board(..., socket=socket)                    finds it beside the socket and counts by the same page
 
 Promise: time is wall time while the simulation keeps up. It stands still at what was granted last, on both sides, and goes on from there; so
 the guest is never further ahead of the simulation than one grant, and its time never leaps. What stood still is `held_s`.
@@ -25,6 +25,7 @@ from pathlib import Path
 from .errors import BoardUnavailable
 
 VARIABLE = "VIRTONE_GUEST_CLOCK"
+FILE = "clock"
 LIBRARY = "guest_clock.so"
 _SOURCE = Path(__file__).with_name("guest_clock.c")
 _OUT = Path(__file__).resolve().parents[3] / ".build" / "guest_clock"

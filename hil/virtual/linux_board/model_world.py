@@ -3,7 +3,7 @@
 
     python -m hil.virtual.linux_board.model_world SOCKET --dilation 10 --out FOLDER
 
-It serves until the virtual machine leaves, its standard input ends, or SIGTERM; then it writes frames.npy (time in ns, left, right
+The guest counts by the `clock` beside the socket (`guest_clock`). It serves until the virtual machine leaves, its standard input ends, or SIGTERM; then it writes frames.npy (time in ns, left, right
 of every frame played) and report.json (pace, interrupts, accesses, device events by kind) into FOLDER. One line of JSON on standard
 output says when it listens.
 
@@ -29,7 +29,8 @@ from virtone.model.memory import BusError, Memory
 from virtone.model.timeline import TICKS_PER_NS, Timeline
 from virtone.virtio import probe
 
-from .bridge import Bridge
+from .bridge import ANSWER_NS, Bridge
+from .guest_clock import FILE, GuestClock
 from .qemu import MEMORY_BASE
 from .time import Pacer
 from .vfio_user import Server
@@ -88,9 +89,14 @@ class ModelWorld:
         self.device = SoundDevice(self.timeline, self.memory)
         self.port = ModelPort(self.device)
         self.server = Server(socket)
-        self.pacer = Pacer(dilation)
+        self.pacer = Pacer(dilation, guest=GuestClock(socket.with_name(FILE)))
         self.bridge = Bridge(
-            self.server, self.port, self.device.interrupt.is_set, self.pacer, on_memory=self._map_memory
+            self.server,
+            self.port,
+            self.device.interrupt.is_set,
+            self.pacer,
+            answer_ns=ANSWER_NS,
+            on_memory=self._map_memory,
         )
 
     def serve(self, stop: int) -> None:

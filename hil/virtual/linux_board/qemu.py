@@ -40,7 +40,7 @@ PANIC = "Kernel panic - not syncing"
 class Board:
     """One board. `memory_file`: a file of `memory_mb` MiB that becomes the guest's memory (a simulation maps the same file);
     without it the memory is anonymous and reaches the server as a descriptor. `files`: see `initramfs.write`. `socket`: where the
-    server listens, if not in the board's own folder. `within`: where that folder is made (default: the system's temporary one).
+    server listens, if not in the board's own folder; a `clock` (`guest_clock`) beside it is what the guest counts by. `within`: where that folder is made (default: the system's temporary one).
     """
 
     def __init__(
@@ -53,7 +53,6 @@ class Board:
         parameters: str = "",
         socket: Path | None = None,
         within: Path | None = None,
-        clock: Path | None = None,
     ) -> None:
         self.parts, self.dilation, self.memory_mb, self.memory_file = parts, dilation, memory_mb, memory_file
         self.rate = timer_rate(dilation)
@@ -63,7 +62,7 @@ class Board:
         self.socket = socket or self.folder / "vfio.sock"
         self.log = self.folder / "qemu.log"
         self.console = ""
-        self._files, self._clock = files, clock
+        self._files = files
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
@@ -106,21 +105,25 @@ class Board:
                 self.close()
                 raise QemuFailed(f"QEMU offered no console within {_PTY_LIMIT_S:.0f} s")
             time.sleep(0.01)
-        if self._clock is not None and guest_clock.user(self._clock) != self._process.pid:
+        if self.clock.exists() and guest_clock.user(self.clock) != self._process.pid:
             self.close()
             raise QemuFailed(
-                f"QEMU does not count by {self._clock}: it has not taken {guest_clock.LIBRARY} from LD_PRELOAD "
+                f"QEMU does not count by {self.clock}: it has not taken {guest_clock.LIBRARY} from LD_PRELOAD "
                 "(is it statically linked? right is a dynamically linked QEMU)"
             )
         self.console = pty[1]
         return self.console
 
+    @property
+    def clock(self) -> Path:
+        return self.socket.with_name(guest_clock.FILE)
+
     def _counting(self) -> dict[str, str]:
         """What makes QEMU count by the shared clock. A path relative to its folder: LD_PRELOAD is divided at blanks and colons."""
-        if self._clock is None:
+        if not self.clock.exists():
             return {}
         shutil.copy(guest_clock.library(), self.folder / guest_clock.LIBRARY)
-        return {"LD_PRELOAD": f"./{guest_clock.LIBRARY}", guest_clock.VARIABLE: str(self._clock)}
+        return {"LD_PRELOAD": f"./{guest_clock.LIBRARY}", guest_clock.VARIABLE: str(self.clock)}
 
     def check(self) -> None:
         """Raise QemuFailed if QEMU has ended."""

@@ -2,7 +2,7 @@
 """Starting and ending the simulated RTL that the Linux board talks to (the supervisor's side; imports no cocotb).
 
     with RtlSimulation(folder) as rtl:                      builds (once), starts, calibrates
-        board = Board(parts, dilation=rtl.dilation, memory_file=rtl.memory, socket=rtl.socket, clock=rtl.clock)
+        board = Board(parts, dilation=rtl.dilation, memory_file=rtl.memory, socket=rtl.socket)
 
 Promise: the constructor returns when the simulation listens, or raises `SimulationFailed` with what it said. The child ends when the
 board's QEMU has gone, at `close`, and with this process. Guest memory is the simulation's own (a memfd); QEMU maps it by its path below /proc.
@@ -49,7 +49,7 @@ class RtlSimulation:
         least_dilation: float = 1,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.capture, self.clock = folder, folder / "capture", folder / "clock"
+        self.folder, self.capture = folder, folder / "capture"
         for name in ("vfio.sock", "control.sock", "clock", "ready.json", "report.json"):
             (folder / name).unlink(missing_ok=True)
         self.memory_mb, self.socket = memory_mb, folder / "vfio.sock"

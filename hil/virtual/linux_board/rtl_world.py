@@ -21,7 +21,7 @@ from cocotb_tests.bfm.port import RegisterError, RtlPort
 from ..ending import end_on_sigterm
 from .bridge import ANSWER_NS, Bridge
 from .control import Control
-from .guest_clock import GuestClock
+from .guest_clock import FILE, GuestClock
 from .time import Pacer, choose_dilation
 from .vfio_user import Server
 
@@ -48,7 +48,7 @@ async def serve_linux(dut: Any) -> None:
     measured = await speed(port)
     wanted, least = os.environ.get("BOARD_DILATION", ""), float(os.environ.get("BOARD_LEAST_DILATION", "1"))
     dilation = float(wanted) if wanted else max(choose_dilation(measured, _MARGIN), least)
-    pacer = Pacer(dilation, guest=GuestClock(folder / "clock"))
+    pacer = Pacer(dilation, guest=GuestClock(folder / FILE))
     server, control = Server(folder / "vfio.sock"), Control(folder / "control.sock", pacer)
     page = port.page
     bridge = Bridge(
