@@ -105,6 +105,11 @@ def test_says_what_it_is(native: Native) -> None:
         ("tone --hz 30000", "tone of 30000 Hz: above 0 and below half of 48000 Hz"),
         ("tone --probe none --marker complete", "--marker complete needs the probe page"),
         ("play", "--source is missing"),
+        ("record", "--target is missing"),
+        ("record --target ../a", "file '../a': a name has 1 to 64"),
+        ("record --target a --marker complete", "option '--marker' is unknown"),
+        ("record --target a --seconds 0", "--seconds is 0; right is a number from 0.001 to 3600"),
+        ("record --target a --seconds 3600", "172800000 frames of 4 bytes are too many; right is at most 67108864"),
         ("play --source ../etc", "file '../etc': a name has 1 to 64"),
         ("play --source a", "there is no file a; right are none yet"),
         ("get", "get has 0 words"),
@@ -122,7 +127,9 @@ def test_odd_bytes_stay_json(native: Native) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("record", "plays only"),
+        ("record --target a", "card 0 (FakePCM - Fake Sound Card) has no input stream, so nothing can be recorded from it"),
+        ("record --target a --device 3", "(FakePCM - Fake Sound Card), device 3 has no input stream"),
+        ("record --target a --card 5", "there is no sound card 5; right is a card whose driver is loaded"),
         ("tone", "no virtio-mmio device"),
         ("tone --probe 0x10001004", "in the middle of a page"),
         ("tone --probe here", "--probe is here; right is auto, none or an address"),

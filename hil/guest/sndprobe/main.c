@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// sndprobe: plays coded sound on a Linux board and says what an application was told and what the device did.
+// sndprobe: plays coded sound on a Linux board, records, and says what an application was told and what the device did.
 //
 //     sndprobe VERB --option value ...
 //
 // Every verb prints JSON objects, one a line; the last one is {"done": true, "status": N}, N also being the exit status: 0, or 1 the driver
-// or the device refused, 2 the command line is wrong, 3 an underrun ended the job, 130 interrupted; then "error" says why.
+// or the device refused, 2 the command line is wrong, 3 an underrun or overrun ended it, 130 interrupted; then "error" says why.
 #include <stdio.h>
 #include <string.h>
 
@@ -63,7 +63,7 @@ void verb_info(int count, char **words)
 {
     struct board board = take_board(count, words);
     struct pcm pcm;
-    pcm_open(&pcm, board.number, board.device);
+    pcm_open(&pcm, PLAYBACK, board.number, board.device);
     json_open(NULL);
     identify(&board);
     json_text("features", *board.card.features ? board.card.features : NULL);
@@ -82,13 +82,6 @@ void verb_counters(int count, char **words)
     probe_counters(&board.probe);
     json_close();
     finish();
-}
-
-static void verb_record(int count, char **words)
-{
-    (void)count;
-    (void)words;
-    refuse(STATUS_REFUSED, "record: this release plays only; the device has no input stream");
 }
 
 static const struct {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "options.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,4 +110,10 @@ void parse_options(int count, char **words, struct option *table)
         if (option->given)
             *option->given = true;
     }
+}
+
+int64_t length_frames(const struct length *length, long rate)
+{
+    int64_t whole = llrint(length->seconds * (double)rate);
+    return length->given ? length->frames : whole ? whole : 1;
 }

@@ -7,6 +7,7 @@
 #define OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum option_kind { WHOLE, REAL, WORD };  // targets: long, double, const char *
 
@@ -23,5 +24,16 @@ struct option {
 #define OPTIONS_END {0}
 
 void parse_options(int count, char **words, struct option *table);
+
+// How long a stream lasts: --seconds or --frames.
+struct length {
+    double seconds;
+    long frames;
+    bool given;  // in frames
+};
+static const struct length usual_length = {.seconds = 1};
+#define LENGTH_OPTIONS(l) \
+    {"seconds", REAL, &(l)->seconds, 1e-3, 3600}, {"frames", WHOLE, &(l)->frames, 1, 1 << 30, .given = &(l)->given}
+int64_t length_frames(const struct length *length, long rate);
 
 #endif

@@ -36,18 +36,24 @@ static const char *state_name(int state)
     return state >= 0 && state < 9 ? names[state] : "unknown";
 }
 
-void pcm_open(struct pcm *pcm, long card, long device)
+void pcm_path(enum direction direction, long card, long device, char path[PCM_PATH])
 {
-    char path[64];
-    *pcm = (struct pcm){.descriptor = -1};
-    snprintf(path, sizeof path, "/dev/snd/pcmC%ldD%ldp", card, device);
+    snprintf(path, PCM_PATH, "/dev/snd/pcmC%ldD%ld%c", card, device, direction == CAPTURE ? 'c' : 'p');
+}
+
+void pcm_open(struct pcm *pcm, enum direction direction, long card, long device)
+{
+    char path[PCM_PATH];
+    *pcm = (struct pcm){.descriptor = -1, .direction = direction};
+    pcm_path(direction, card, device, path);
     pcm->descriptor = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (pcm->descriptor < 0)
         refuse(STATUS_REFUSED, "%s: %s; right is a sound card whose driver is loaded and whose stream nobody uses (--card, --device)", path,
                strerror(errno));
 }
 
-// start_threshold beyond the buffer: the stream is started by name. stop_threshold at the buffer: an empty one is an underrun.
+// start_threshold beyond the buffer: the stream is started by name. stop_threshold at the buffer: one that is empty when playing is an
+// underrun, one that is full when recording an overrun.
 static void set_software(struct pcm *pcm)
 {
     struct snd_pcm_sw_params p = {
@@ -87,7 +93,7 @@ void pcm_prepare(struct pcm *pcm)
 {
     if (ioctl(pcm->descriptor, SNDRV_PCM_IOCTL_PREPARE) < 0)
         refuse(STATUS_REFUSED, "the driver could not prepare the stream: %s", strerror(errno));
-    pcm->written = pcm->played = pcm->updated_ns = 0;
+    pcm->appl_ptr = pcm->hw_ptr = pcm->updated_ns = 0;
 }
 
 void pcm_start(struct pcm *pcm)
@@ -112,23 +118,23 @@ void pcm_close(struct pcm *pcm)
 
 int64_t pcm_room(const struct pcm *pcm)
 {
-    return pcm->played + pcm->buffer - pcm->written;
+    return pcm->hw_ptr - pcm->appl_ptr + (pcm->direction == PLAYBACK ? pcm->buffer : 0);
 }
 
-// SYNC_PTR with `flags`; what the status page says becomes `played` and `updated_ns`.
+// SYNC_PTR with `flags`; what the status page says becomes `hw_ptr` and `updated_ns`.
 static enum pcm_result positions(struct pcm *pcm, unsigned flags)
 {
     struct snd_pcm_sync_ptr p = {.flags = flags};
-    p.c.control.appl_ptr = (snd_pcm_uframes_t)((uint64_t)pcm->written % pcm->boundary);
+    p.c.control.appl_ptr = (snd_pcm_uframes_t)((uint64_t)pcm->appl_ptr % pcm->boundary);
     p.c.control.avail_min = (snd_pcm_uframes_t)pcm->stream.period;
     if (ioctl(pcm->descriptor, SNDRV_PCM_IOCTL_SYNC_PTR, &p) < 0) {
         if (errno == EPIPE)
             return PCM_XRUN;
         refuse(STATUS_REFUSED, "the driver does not tell the stream's position: %s", strerror(errno));
     }
-    uint64_t moved = ((uint64_t)p.s.status.hw_ptr + pcm->boundary - (uint64_t)pcm->played % pcm->boundary) % pcm->boundary;
+    uint64_t moved = ((uint64_t)p.s.status.hw_ptr + pcm->boundary - (uint64_t)pcm->hw_ptr % pcm->boundary) % pcm->boundary;
     if (moved) {
-        pcm->played += (int64_t)moved;
+        pcm->hw_ptr += (int64_t)moved;
         pcm->updated_ns = (int64_t)p.s.status.tstamp.tv_sec * 1000000000 + p.s.status.tstamp.tv_nsec;
     }
     int state = p.s.status.state;
@@ -154,49 +160,68 @@ enum pcm_result pcm_wait(struct pcm *pcm)
         int64_t waited = now_ns() - begin;
         if (waited > pcm->limit_ns)
             return PCM_STALLED;
-        struct pollfd poll_for = {.fd = pcm->descriptor, .events = POLLOUT};
+        struct pollfd poll_for = {.fd = pcm->descriptor, .events = pcm->direction == CAPTURE ? POLLIN : POLLOUT};
         poll(&poll_for, 1, (int)((pcm->limit_ns - waited) / 1000000 + 1));
     }
 }
 
-static enum pcm_result write_now(struct pcm *pcm, const uint8_t *frames, int64_t count)
+static void copy(const struct pcm *pcm, int64_t at, uint8_t *frames, int64_t count)
 {
+    uint8_t *place = pcm->area + at * pcm->frame_bytes;
+    bool into = pcm->direction == PLAYBACK;
+    memcpy(into ? place : frames, into ? frames : place, (size_t)(count * pcm->frame_bytes));
+}
+
+// What can be moved now of `count` frames between `frames` and the kernel's buffer.
+static enum pcm_result move_now(struct pcm *pcm, uint8_t *frames, int64_t count)
+{
+    bool reads = pcm->direction == CAPTURE;
     if (pcm->area) {
-        int64_t at = pcm->written % pcm->buffer, first = count < pcm->buffer - at ? count : pcm->buffer - at;
-        memcpy(pcm->area + at * pcm->frame_bytes, frames, (size_t)(first * pcm->frame_bytes));
-        memcpy(pcm->area, frames + first * pcm->frame_bytes, (size_t)((count - first) * pcm->frame_bytes));
-        pcm->written += count;
+        int64_t at = pcm->appl_ptr % pcm->buffer, first = count < pcm->buffer - at ? count : pcm->buffer - at;
+        copy(pcm, at, frames, first);
+        copy(pcm, 0, frames + first * pcm->frame_bytes, count - first);
+        pcm->appl_ptr += count;
         return positions(pcm, SNDRV_PCM_SYNC_PTR_AVAIL_MIN);
     }
-    struct snd_xferi transfer = {.buf = (void *)(uintptr_t)frames, .frames = (snd_pcm_uframes_t)count};
-    int rc = ioctl(pcm->descriptor, SNDRV_PCM_IOCTL_WRITEI_FRAMES, &transfer);
+    struct snd_xferi transfer = {.buf = frames, .frames = (snd_pcm_uframes_t)count};
+    int rc = ioctl(pcm->descriptor, reads ? SNDRV_PCM_IOCTL_READI_FRAMES : SNDRV_PCM_IOCTL_WRITEI_FRAMES, &transfer);
     if (rc < 0 && errno == EPIPE)
         return PCM_XRUN;
     if (rc < 0 && errno != EAGAIN && errno != EINTR)
-        refuse(STATUS_REFUSED, "writing %lld frames at %lld failed: %s", (long long)count, (long long)pcm->written, strerror(errno));
+        refuse(STATUS_REFUSED, "%s %lld frames at %lld failed: %s", reads ? "reading" : "writing", (long long)count,
+               (long long)pcm->appl_ptr, strerror(errno));
     if (rc >= 0)
-        pcm->written += transfer.result;
+        pcm->appl_ptr += transfer.result;
     return pcm_look(pcm);  // the call has renewed hw_ptr: its time is known best now
 }
 
-enum pcm_result pcm_write(struct pcm *pcm, const void *frames, int64_t count)
+static enum pcm_result move(struct pcm *pcm, uint8_t *frames, int64_t count)
 {
-    const uint8_t *next = frames;
-    int64_t end = pcm->written + count;
-    while (pcm->written < end) {
-        int64_t room = pcm_room(pcm), left = end - pcm->written, before = pcm->written;
+    int64_t end = pcm->appl_ptr + count;
+    while (pcm->appl_ptr < end) {
+        int64_t room = pcm_room(pcm), left = end - pcm->appl_ptr, before = pcm->appl_ptr;
         if (room < left && room < pcm->stream.period) {
             enum pcm_result result = pcm_wait(pcm);
             if (result != PCM_OK)
                 return result;
             continue;
         }
-        if (write_now(pcm, next, left < room ? left : room) == PCM_XRUN)
+        if (move_now(pcm, frames, left < room ? left : room) == PCM_XRUN)
             return PCM_XRUN;
-        next += (pcm->written - before) * pcm->frame_bytes;
+        frames += (pcm->appl_ptr - before) * pcm->frame_bytes;
         check_interrupt();
     }
     return PCM_OK;
+}
+
+enum pcm_result pcm_write(struct pcm *pcm, const void *frames, int64_t count)
+{
+    return move(pcm, (uint8_t *)(uintptr_t)frames, count);
+}
+
+enum pcm_result pcm_read(struct pcm *pcm, void *frames, int64_t count)
+{
+    return move(pcm, frames, count);
 }
 
 void pcm_status(struct pcm *pcm, struct pcm_status *status)
@@ -207,16 +232,16 @@ void pcm_status(struct pcm *pcm, struct pcm_status *status)
         refuse(STATUS_REFUSED, "the driver does not tell the stream's status: %s", strerror(errno));
     *status = (struct pcm_status){
         .now_ns = now_ns(),
-        .appl_ptr = pcm->written,
-        .hw_ptr = pcm->played,
+        .appl_ptr = pcm->appl_ptr,
+        .hw_ptr = pcm->hw_ptr,
         .delay = (int64_t)s.delay,
         .state = state_name(s.state),
     };
-    uint64_t moved = ((uint64_t)s.hw_ptr + pcm->boundary - (uint64_t)pcm->played % pcm->boundary) % pcm->boundary;
+    uint64_t moved = ((uint64_t)s.hw_ptr + pcm->boundary - (uint64_t)pcm->hw_ptr % pcm->boundary) % pcm->boundary;
     if (moved) {  // a period ended since the last interrupt's work
-        pcm->played += (int64_t)moved;
+        pcm->hw_ptr += (int64_t)moved;
         pcm->updated_ns = status->now_ns;
-        status->hw_ptr = pcm->played;
+        status->hw_ptr = pcm->hw_ptr;
     }
     status->since_update_ns = pcm->updated_ns ? status->now_ns - pcm->updated_ns : 0;
 }

@@ -2,7 +2,6 @@
 // `play`, `tone`, `material`: a source of samples, played once from its first frame with the marker at its hand-over.
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,15 +100,6 @@ void verb_play(int count, char **words)
     play(&p, &source);
 }
 
-#define LENGTH_OPTIONS(s, f, g) \
-    {"seconds", REAL, s, 1e-3, 3600}, {"frames", WHOLE, f, 1, 1 << 30, .given = g}
-
-static int64_t length(const struct playback *p, double seconds, long frames, bool given)
-{
-    int64_t whole = llrint(seconds * (double)p->stream.rate);
-    return given ? frames : whole ? whole : 1;
-}
-
 #define TONE_OPTIONS(t) \
     {"hz", REAL, &(t)->hz, 1, 384000}, {"detune-ppm", REAL, &(t)->detune_ppm, -10000, 10000}, {"dbfs", REAL, &(t)->dbfs, -140, 0}
 
@@ -119,14 +109,12 @@ void verb_tone(int count, char **words)
 {
     struct playback p;
     struct source source = {.is_tone = true, .tone = usual_tone};
-    double seconds = 1;
-    long frames = 0;
-    bool given = false;
+    struct length length = usual_length;
     playback_defaults(&p);
-    struct option table[] = {PLAYBACK_OPTIONS(&p), LENGTH_OPTIONS(&seconds, &frames, &given), TONE_OPTIONS(&source.tone), OPTIONS_END};
+    struct option table[] = {PLAYBACK_OPTIONS(&p), LENGTH_OPTIONS(&length), TONE_OPTIONS(&source.tone), OPTIONS_END};
     parse_options(count, words, table);
     source.tone.rate = p.stream.rate;
-    source.frames = length(&p, seconds, frames, given);
+    source.frames = length_frames(&length, p.stream.rate);
     tone_prepare(&source.tone);
     play(&p, &source);
 }
@@ -156,14 +144,12 @@ void verb_material(int count, char **words)
     struct playback p;
     struct source source = {0};
     struct material_words said = {.fault = "none"};
-    double seconds = 1;
-    long frames = 0;
-    bool given = false;
+    struct length length = usual_length;
     playback_defaults(&p);
-    struct option table[] = {PLAYBACK_OPTIONS(&p), LENGTH_OPTIONS(&seconds, &frames, &given), MATERIAL_OPTIONS(&source.material, &said),
+    struct option table[] = {PLAYBACK_OPTIONS(&p), LENGTH_OPTIONS(&length), MATERIAL_OPTIONS(&source.material, &said),
                              OPTIONS_END};
     parse_options(count, words, table);
-    take_material(&source, &said, &p, length(&p, seconds, frames, given));
+    take_material(&source, &said, &p, length_frames(&length, p.stream.rate));
     play(&p, &source);
 }
 

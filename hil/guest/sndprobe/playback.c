@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "playback.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "report.h"
 #include "stimulus.h"
-
-enum { MOST_WAKEUPS = 1 << 20, PRIORITY = 10 };
-
-struct wakeup {
-    struct pcm_status status;
-    int64_t xruns;
-    bool xrun;  // an underrun was found, not room
-};
 
 void playback_defaults(struct playback *p)
 {
@@ -30,38 +20,7 @@ void playback_defaults(struct playback *p)
 
 static void note(struct playback *p, bool xrun)
 {
-    if (!p->wakeups && !xrun)
-        return;
-    if (p->seen == p->room && p->room < MOST_WAKEUPS) {
-        int64_t room = p->room ? 2 * p->room : 1024;
-        struct wakeup *table = realloc(p->table, (size_t)room * sizeof *table);
-        if (!table)
-            return;
-        p->table = table;
-        p->room = room;
-    }
-    if (p->seen == p->room)
-        return;
-    struct wakeup *wakeup = &p->table[p->seen++];
-    *wakeup = (struct wakeup){.xruns = p->xruns, .xrun = xrun};
-    pcm_status(&p->pcm, &wakeup->status);
-}
-
-static void print_table(const struct playback *p)
-{
-    for (int64_t i = 0; i < p->seen; i++) {
-        const struct wakeup *w = &p->table[i];
-        json_open(NULL);
-        json_whole(w->xrun ? "xrun" : "wakeup", w->xrun ? w->xruns : i);
-        json_whole("time_ns", w->status.now_ns);
-        json_whole("appl_ptr", w->status.appl_ptr);
-        json_whole("hw_ptr", w->status.hw_ptr);
-        json_whole("delay", w->status.delay);
-        json_whole("since_update_ns", w->status.since_update_ns);
-        json_text("state", w->status.state);
-        json_whole("xruns", w->xruns);
-        json_close();
-    }
+    wakeups_note(&p->wakeups, &p->pcm, p->xruns, p->frames_written, xrun);
 }
 
 void playback_counts(void *job)
@@ -87,19 +46,10 @@ static void settle(void *job, enum status status)
     probe_count(&p->probe);
     probe_select(&p->probe, "off");
     playback_close(p);
-    print_table(p);
+    wakeups_print(&p->wakeups);
     if (p->settle)
         p->settle(p->job);
     probe_log(&p->probe, 0);
-}
-
-// A player that waits for the processor is no measure of the device. Where it is not allowed, `scheduler` says so.
-static void raise_priority(struct playback *p)
-{
-    struct sched_param parameter = {.sched_priority = PRIORITY};
-    if (!strcmp(p->scheduler, "fifo") && sched_setscheduler(0, SCHED_FIFO, &parameter) < 0)
-        p->scheduler = "other";
-    mlockall(MCL_CURRENT | MCL_FUTURE);
 }
 
 void playback_begin(struct playback *p)
@@ -114,14 +64,14 @@ void playback_begin(struct playback *p)
     if (!p->silence)
         refuse(STATUS_REFUSED, "no memory for a period of %ld frames", p->stream.period);
     probe_open(&p->probe, p->where, &p->card);
-    raise_priority(p);
+    p->scheduler = take_priority(p->scheduler);
     on_ending((struct ending){settle, playback_counts, p});
 }
 
 void playback_open(struct playback *p)
 {
     p->started = false;
-    pcm_open(&p->pcm, p->card_number, p->device);
+    pcm_open(&p->pcm, PLAYBACK, p->card_number, p->device);
     pcm_set(&p->pcm, &p->stream);
     p->granted = true;
 }
@@ -158,13 +108,13 @@ static _Noreturn void stalled(struct playback *p)
 {
     const struct pcm *pcm = &p->pcm;
     double limit_s = (double)pcm->limit_ns * 1e-9;
-    long long queued = (long long)(pcm->written - pcm->played);
+    long long queued = (long long)(pcm->appl_ptr - pcm->hw_ptr);
     probe_count(&p->probe);
     if (probe_underruns(&p->probe))
         refuse(STATUS_XRUN, "underrun: the device has run dry, and the driver did not see the completions of a whole buffer (hw_ptr stands at "
-               "%lld for %.1f s)", (long long)pcm->played, limit_s);
+               "%lld for %.1f s)", (long long)pcm->hw_ptr, limit_s);
     refuse(STATUS_REFUSED, "hw_ptr stands at %lld for %.1f s with %lld frames queued: the device does not complete its messages",
-           (long long)pcm->played, limit_s, queued);
+           (long long)pcm->hw_ptr, limit_s, queued);
 }
 
 void playback_write(struct playback *p, const uint8_t *frames, int64_t periods)
@@ -179,7 +129,7 @@ void playback_write(struct playback *p, const uint8_t *frames, int64_t periods)
             note(p, true);
             if (!p->keep_going)
                 refuse(STATUS_XRUN, "underrun at frame %lld of the stream: the application or the device was late",
-                       (long long)p->pcm.written);
+                       (long long)p->pcm.appl_ptr);
             pcm_prepare(&p->pcm);
             p->started = false;
         }

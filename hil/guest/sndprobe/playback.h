@@ -10,23 +10,24 @@
 #include "card.h"
 #include "options.h"
 #include "pcm.h"
+#include "priority.h"
 #include "probe.h"
+#include "wakeups.h"
 
 struct playback {
     // What the command line says.
     struct stream stream;
-    long card_number, device, wakeups;
+    long card_number, device;
     const char *where, *marker, *scheduler;
     // What is.
     struct card card;
     struct probe probe;
     struct pcm pcm;
+    struct wakeups wakeups;
     bool keep_going, granted, started;
     bool held;  // a full buffer does not start the stream
     int64_t frames_written, xruns;
     uint8_t *silence;
-    struct wakeup *table;
-    int64_t seen, room;
     // What else goes out before and into the last line.
     void (*settle)(void *job);
     void (*counts)(void *job);
@@ -47,8 +48,8 @@ void playback_defaults(struct playback *playback);
     {"probe", WORD, &(p)->where}, \
     {"card", WHOLE, &(p)->card_number, 0, 31}, \
     {"device", WHOLE, &(p)->device, 0, 31}, \
-    {"scheduler", WORD, &(p)->scheduler, .choices = "fifo other"}, \
-    {"wakeups", WHOLE, &(p)->wakeups, 0, 1}
+    {"scheduler", WORD, &(p)->scheduler, .choices = SCHEDULER_NAMES}, \
+    {"wakeups", WHOLE, &(p)->wakeups.wanted, 0, 1}
 
 void playback_begin(struct playback *playback);  // card, probe page, endings
 void playback_open(struct playback *playback);   // the stream, prepared

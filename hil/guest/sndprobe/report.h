@@ -14,7 +14,7 @@ enum status {
     STATUS_OK = 0,
     STATUS_REFUSED = 1,     // the driver, the device or the system refused
     STATUS_USAGE = 2,       // the command line is wrong
-    STATUS_XRUN = 3,        // an underrun ended the job
+    STATUS_XRUN = 3,        // an underrun or overrun ended the job
     STATUS_INTERRUPTED = 130,
 };
 

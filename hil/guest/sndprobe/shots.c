@@ -110,7 +110,7 @@ static void follow(void)
     stages_drain(&job.log);
     for (int64_t i = job.open; i < job.made; i++) {
         struct shot *shot = &job.shots[i];
-        int64_t ahead = shot->told.appl_ptr - p->pcm.played;
+        int64_t ahead = shot->told.appl_ptr - p->pcm.hw_ptr;
         if ((marker("first_bit") || marker("complete")) && !job.cold)
             follow_pin(shot, ahead);
         if (ahead > -job.burst)
@@ -211,7 +211,7 @@ static void cold_shot(long number)
         playback_write(p, job.frames + frame * p->pcm.frame_bytes, 1);
     }
     int64_t written = p->frames_written;
-    while (job.open < job.made || p->pcm.played < all)
+    while (job.open < job.made || p->pcm.hw_ptr < all)
         silent_period();
     p->frames_written = written;
     stages_watch(&job.log, false);

@@ -11,6 +11,7 @@ void verb_get(int count, char **words);
 void verb_rm(int count, char **words);
 void verb_play(int count, char **words);
 void verb_tone(int count, char **words);
+void verb_record(int count, char **words);
 void verb_material(int count, char **words);
 void verb_shots(int count, char **words);
 void verb_stimulus(int count, char **words);  // raw samples to standard output, no JSON: for comparison with the host's
