@@ -120,6 +120,7 @@ def test_files_go_both_ways(desk: Desk) -> None:
         ("tone", {"policy": "requeue"}, "--policy is requeue; this kernel's driver does ack"),
         ("tone", {"probe": "0x10000000"}, "a driver holds it, and the kernel has CONFIG_IO_STRICT_DEVMEM"),
         ("tone", {"probe": "0x10002000"}, "no probe page at 0x10002000"),
+        ("record", {"target": "a"}, "card 0 (virtio-snd - VirtIO SoundCard) has no input stream, so nothing can be"),
         ("shots", {"marker": "notify"}, "the driver sent none for shot 0: it lets the device poll"),
     ],
 )

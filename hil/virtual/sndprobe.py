@@ -51,6 +51,8 @@ STREAM = {
 MARKER = {"marker": Option(str, "application", choices=tuple(MARKERS))}
 LENGTH = {"seconds": Option(float, 1.0, 1e-3, 3600), "frames": Option(int, None, 1, 1 << 30, optional=True)}
 PLAY = {**STREAM, "source": Option(str, optional=True), "file": Option(str, optional=True), **MARKER}
+RECORD = {name: option for name, option in STREAM.items() if name != "policy"}
+RECORD |= {**LENGTH, "target": Option(str, optional=True)}
 TONE = {
     **STREAM,
     **LENGTH,
@@ -97,6 +99,7 @@ class Sndprobe:
             "rm": self._rm,
             "play": self._play,
             "tone": self._tone,
+            "record": self._record,
             "material": self._material,
             "shots": self._shots,
         }
@@ -229,6 +232,14 @@ class Sndprobe:
         stream, frames = _stream(options), _frames(options)
         mono = stimulus.tone(frames, stream.rate, options["hz"], options["detune_ppm"], options["dbfs"])
         return await self._play_bytes(stream, stream.pack(mono), options["marker"])
+
+    async def _record(self, words: list[str]) -> None:
+        """The reference driver has output streams only; Linux says it of a card without an input in the same words."""
+        if parse(words, RECORD)["target"] is None:
+            raise OptionError("--target is missing; right is the name that the file shall have")
+        raise InvalidArgument(
+            "card 0 (reference driver) has no input stream, so nothing can be recorded from it; no card of this board has one"
+        )
 
     async def _material(self, words: list[str]) -> dict[str, int]:
         options = parse(words, MATERIAL)
