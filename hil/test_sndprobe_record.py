@@ -229,7 +229,8 @@ def test_a_kernel_records_what_it_plays(loop: QemuDevice, name: str, words: str)
 def test_an_overrun_of_a_kernel(loop: QemuDevice) -> None:
     """The recorder is stopped for longer than its buffer; frames are missing there and nowhere else."""
     stop = "usleep 150000; kill -STOP $recorder; usleep 120000; kill -CONT $recorder;"
-    (*records, _, done), data = looped(loop, "S16", 0.6, "", stop)
+    (*records, file, done), data = looped(loop, "S16", 0.6, "", stop)
+    assert file["size"] == len(data) == 28800 * 4 and done["frames_read"] == 28800
     cuts = [r["frame"] for r in records if "xrun" in r]
     assert done["status"] == 0 and done["xruns"] == len(cuts) >= 1 and {r["state"] for r in records} == {"XRUN"}
     found = pieces(data, noise(FRAMES, "S16"), cuts, 4)
@@ -256,3 +257,12 @@ def test_an_overrun_of_a_kernel(loop: QemuDevice) -> None:
 def test_a_kernel_refuses(loop: QemuDevice, words: str, status: int, message: str) -> None:
     done = json.loads(loop.run(f"sndprobe record --target no.raw {words} || true", 20)[-1])
     assert message in done["error"] and done["status"] == status
+
+
+def test_a_full_disk_is_said_before_the_first_frame(loop: QemuDevice) -> None:
+    loop.run("mkdir -p /tmp/small; mount -t tmpfs -o size=64k none /tmp/small")
+    command = "SNDPROBE_FOLDER=/tmp/small sndprobe record --card 1 --device 1 --target big.raw || true"
+    done = json.loads(loop.run(command, 20)[-1])
+    assert done["status"] == 1 and done["frames_read"] == 0
+    assert "big.raw.part: there is no room for 192000 bytes: No space left on device" in done["error"]
+    assert loop.run("ls /tmp/small") == []
