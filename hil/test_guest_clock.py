@@ -116,3 +116,48 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CC", "/bin/false")
     with pytest.raises(BoardUnavailable, match=r"guest_clock\.c does not build with /bin/false"):
         guest_clock.library()
+
+
+# -- is the guest's processor run? ------------------------------------------------------------------------------------
+BUSY = """
+import os, sys, threading
+def spin():
+    with open(f"/proc/self/task/{threading.get_native_id()}/comm", "w") as name:
+        name.write("CPU 0/TEST")
+    if sys.argv[1] == "rest":
+        threading.Event().wait()
+    os.sched_setaffinity(0, {0})
+    if sys.argv[1] == "starve":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    while True:
+        pass
+sys.setswitchinterval(0.0001)
+threading.Thread(target=spin, daemon=True).start()
+threading.Event().wait()
+"""
+HOG = "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"
+
+
+@pytest.mark.parametrize(("kind", "awake"), [("rest", True), ("run", True), ("starve", False)])
+def test_a_processor_that_has_work_and_is_not_run(clock: GuestClock, tmp_path: Path, kind: str, awake: bool) -> None:
+    library = tmp_path / guest_clock.LIBRARY
+    library.write_bytes(guest_clock.library().read_bytes())
+    environment = {**os.environ, "LD_PRELOAD": f"./{library.name}", guest_clock.VARIABLE: str(clock.file)}
+    programs = [subprocess.Popen([sys.executable, "-c", BUSY, kind], cwd=tmp_path, env=environment)]
+    if kind == "starve":
+        programs.append(subprocess.Popen([sys.executable, "-c", HOG]))
+    try:
+        deadline = time.monotonic() + 10
+        while not guest_clock.awake_until_ns(clock.file) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        seen = []
+        for _ in range(200):
+            seen.append(clock.awake)
+            time.sleep(0.002)
+        share = sum(seen) / len(seen)
+        assert share > 0.5 if awake else share < 0.5, f"awake in {share:.0%} of the looks"
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()

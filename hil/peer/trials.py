@@ -23,7 +23,8 @@ from .sink import Evidence, QemuWatch, RtlWatch
 
 RATE = BACKEND_HZ
 SCREENING_S = 0.25
-_REPEATS = 2  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
+_REPEATS = 3  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
+FIGURES_S = 2.0  # guest time of a job whose figures are taken, if the trials are not shorter
 Say = Callable[[str], None]
 Noise = NDArray[np.int16]
 
@@ -101,35 +102,39 @@ def judge(played: guest.Played, evidence: Evidence, shape: Shape, dilation: floa
     return Trial("dirty", wrong)
 
 
+def sources(noise: Noise) -> dict[str, Noise]:
+    """What is played, by the name under which it is on the board."""
+    return {"noise": noise, "some": noise[: round(FIGURES_S * RATE)], "short": noise[: round(SCREENING_S * RATE)]}
+
+
 class Bench:
-    """One board with its watch and the noise that is on it under the names `noise` (whole) and `short` (SCREENING_S of it)."""
+    """One board with its watch and the noise that is on it under the names `noise` (whole), `some` (FIGURES_S of it) and `short` (SCREENING_S)."""
 
     def __init__(self, side: Side, watch: QemuWatch | RtlWatch, noise: Noise, say: Say) -> None:
         self.side, self.watch, self.noise, self.say = side, watch, noise, say
 
-    def job(self, shape: Shape, short: bool) -> tuple[guest.Played, Evidence]:
-        noise = self.noise[: round(SCREENING_S * RATE)] if short else self.noise
+    def job(self, shape: Shape, source: str) -> tuple[guest.Played, Evidence]:
+        noise = sources(self.noise)[source]
         self.watch.begin()
-        source = "short" if short else "noise"
         played = guest.play(self.side, source, len(noise), RATE, shape.period, shape.periods)
         return played, self.watch.end(noise)
 
-    def trial(self, shape: Shape, short: bool) -> Trial:
+    def trial(self, shape: Shape, source: str) -> Trial:
         """Repeated while it says nothing, a few times."""
-        found, repeated = judge(*self.job(shape, short), shape, self.side.dilation), 0
+        found, repeated = judge(*self.job(shape, source), shape, self.side.dilation), 0
         while found.verdict == "inconclusive" and repeated < _REPEATS:
             self.say(f"{self.side.name}: {shape}: repeated, {found.why}")
-            found, repeated = judge(*self.job(shape, short), shape, self.side.dilation), repeated + 1
+            found, repeated = judge(*self.job(shape, source), shape, self.side.dilation), repeated + 1
         return replace(found, repeated=repeated)
 
     def attempt(self, shape: Shape, trials: int) -> Tried:
         """Screening, then trials until one is not clean."""
-        found = self.trial(shape, short=True)
+        found = self.trial(shape, "short")
         seconds, clean, repeated = SCREENING_S, 0, found.repeated
         if found.verdict == "clean":
             seconds = len(self.noise) / RATE
             while clean < trials and found.verdict == "clean":
-                found = self.trial(shape, short=False)
+                found = self.trial(shape, "noise")
                 clean += found.verdict == "clean"
                 repeated += found.repeated
                 self.say(f"{self.side.name}: {shape}: {seconds:g} s {found.verdict}")
@@ -151,17 +156,24 @@ class Bench:
         return search
 
     def figures(self, shape: Shape) -> dict[str, Any]:
-        """Figures of one job without underrun; `missing` says why there are none."""
-        why = ""
+        """Figures of one job in which every frame was in its place, if there is one; `missing` says why there are none at all."""
+        why, spoiled = "", None
         for _ in range(1 + _REPEATS):
-            played, evidence = self.job(shape, short=False)
+            played, evidence = self.job(shape, "some")
             pace = {} if evidence.pace is None else {"worst_behind_ns": evidence.pace.worst_behind_ns}
             try:
                 found = figures.measured(played, evidence, shape.period, RATE)
             except figures.NoFigure as error:
                 why = str(error)
                 continue
+            taken = {"shape": [shape.period, shape.periods], **found, **pace}
+            if evidence.fault:
+                self.say(f"{self.side.name}: figures at {shape}: repeated, {evidence.fault}")
+                spoiled = taken
+                continue
             self.say(f"{self.side.name}: figures at {shape}")
-            return {"shape": [shape.period, shape.periods], **found, **pace}
+            return taken
+        if spoiled is not None:
+            return spoiled
         self.say(f"{self.side.name}: no figures at {shape}: {why}")
         return {"shape": [shape.period, shape.periods], "missing": why}

@@ -5,8 +5,8 @@ Promise: an access of the guest happens once, in order, at the simulated time th
 behind it, unless the simulation as a whole is behind, which `Pacer` reports). The interrupt line is passed on at the instant it rises.
 Simulated time stands still while nothing is due: the bridge then waits for the socket, so it needs no thread and burns no processor.
 
-A processor that this machine does not run cannot answer an interrupt, and a device that plays on meanwhile would play what no board of its own
-would let it play. So an interrupt that nobody has answered holds simulated time `answer_ns` after it rose (and a `GuestClock`), for
+A processor that this machine does not run cannot keep a buffer full, and a device that plays on meanwhile would run dry as on no board of its
+own. So simulated time stands still while the processor has work and is not run (`GuestClock.awake`), and an interrupt that nobody has answered holds simulated time `answer_ns` after it rose (and a `GuestClock`), for
 `PATIENCE_S` of wall time at most: a guest that has its interrupts off for longer is let go on without an answer.
 
 User's duty: `memory` of the port is the guest's memory (the same file, or mapped in `on_memory`), and nobody else paces the world.
@@ -31,6 +31,7 @@ from .vfio_user import Access, Server
 QUANTUM_NS = 20_000  # a fiftieth of a millisecond: one frame at 48 kHz
 ANSWER_NS = 100_000  # simulated; an emulated processor that runs reads the interrupt status sooner
 PATIENCE_S = 0.25  # wall seconds
+_RECHECK_S = 0.2e-3
 
 
 class Bridge:
@@ -79,8 +80,8 @@ class Bridge:
                     await self._carry_out(access)
                     continue
                 late_ns = self._late_ns()
-                if self._unanswered():
-                    self._wait(self.quantum_ns * 1e-9 * self.pacer.dilation, wake)
+                if self._unanswered() or not self.pacer.guest_awake:
+                    self._wait(_RECHECK_S, wake)
                 elif late_ns >= self.quantum_ns:
                     await self._advance(late_ns)
                 else:

@@ -6,12 +6,20 @@
  * shared with the simulation; `guest_clock.py` has the same rule and says what follows from it.
  *
  * Rule: time = wall - held; where that would be beyond `limit`, `held` grows until it is not.
+ *
+ * A thread of its own says every half millisecond whether the emulated processor rests or runs: `awake` is the wall time until which that holds.
+ * It does not where the processor's thread has work and this machine does not run it.
  */
 
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,11 +28,16 @@
 #include <unistd.h>
 
 #define SECOND_NS 1000000000LL
+#define LOOK_NS 500000   /* between two looks at the processor */
+#define TRUST_NS 1500000 /* how long a good look holds: three of them */
+#define SEARCH_NS 20000000
+#define PROCESSOR "CPU 0/" /* how QEMU's name of its thread begins */
 
 struct page {
     _Atomic int64_t limit_ns; /* written by the simulation; 0 while there is none */
     _Atomic int64_t held_ns;  /* only ever grows */
     _Atomic int64_t user;     /* process that counts by this page */
+    _Atomic int64_t awake_ns; /* wall time; 0 while there is no processor */
 };
 
 static struct page *page;
@@ -34,6 +47,98 @@ static void refuse(const char *why)
     if (write(2, why, strlen(why)) < 0)
         _exit(126);
     _exit(127);
+}
+
+static int64_t now(clockid_t which)
+{
+    struct timespec at;
+
+    if (syscall(SYS_clock_gettime, which, &at) != 0)
+        return -1;
+    return (int64_t)at.tv_sec * SECOND_NS + at.tv_nsec;
+}
+
+static void rest(long ns)
+{
+    struct timespec time = {0, ns};
+
+    syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
+/* The processor's thread, or 0. */
+static int find_processor(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *task;
+    int found = 0;
+
+    while (tasks && !found && (task = readdir(tasks))) {
+        char path[300], name[16] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            continue;
+        if (read(file, name, sizeof name - 1) > 0 && !strncmp(name, PROCESSOR, strlen(PROCESSOR)))
+            found = atoi(task->d_name);
+        close(file);
+    }
+    if (tasks)
+        closedir(tasks);
+    return found;
+}
+
+/* 'S' at rest, 'R' with work, 'D' waiting for the disk; 0 once it has gone (proc_pid_stat(5), third field). */
+static char state(int file)
+{
+    char text[64] = "";
+
+    if (pread(file, text, sizeof text - 1, 0) <= 0)
+        return 0;
+    char *end = strrchr(text, ')');
+    return end && end[1] ? end[2] : 0;
+}
+
+static void watch_processor(int thread)
+{
+    clockid_t clock = (clockid_t)(~(unsigned)thread << 3 | 6); /* CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED */
+    char path[64], is;
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+
+    for (int64_t before = now(CLOCK_MONOTONIC), ran = now(clock); file >= 0; rest(LOOK_NS)) {
+        int64_t wall = now(CLOCK_MONOTONIC), run = now(clock);
+        bool runs = 2 * (run - ran) >= wall - before;
+        if (!runs && (is = state(file)) == 0)
+            break;
+        if (runs || is == 'S')
+            atomic_store(&page->awake_ns, wall + TRUST_NS);
+        before = wall;
+        ran = run;
+    }
+    if (file >= 0)
+        close(file);
+    atomic_store(&page->awake_ns, 0);
+}
+
+static void *watch(void *unused)
+{
+    for (int thread;; rest(SEARCH_NS))
+        if ((thread = find_processor()))
+            watch_processor(thread);
+    return unused;
+}
+
+/* Signals are for QEMU's own threads. */
+static void begin_watching(void)
+{
+    sigset_t all, before;
+    pthread_t thread;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&thread, NULL, watch, NULL) == 0)
+        pthread_detach(thread);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 __attribute__((constructor)) static void attach(void)
@@ -50,6 +155,7 @@ __attribute__((constructor)) static void attach(void)
         refuse("guest clock: the page of VIRTONE_GUEST_CLOCK cannot be mapped\n");
     page = at;
     atomic_store(&page->user, (int64_t)getpid());
+    begin_watching();
 }
 
 int clock_gettime(clockid_t which, struct timespec *at)

@@ -6,10 +6,11 @@
     qemu.Board(..., socket=socket)                    finds it beside the socket and counts by the same page
 
 Promise: time is wall time while the simulation keeps up. It stands still at what was granted last, on both sides, and goes on from there; so
-the guest is never further ahead of the simulation than one grant, and its time never leaps. What stood still is `held_s`.
+the guest is never further ahead of the simulation than one grant, and its time never leaps. What stood still is `held_s`. `awake` says
+whether the machine runs the guest's processor: a simulation that grants nothing meanwhile is not ahead of the guest either.
 
-How: `guest_clock.c`, preloaded into QEMU, answers clock_gettime(CLOCK_MONOTONIC), of which QEMU makes its virtual clock. A page of three 64-bit
-words is shared: limit, held (both ns), pid of the user. Both sides raise `held` by the same rule; that the store here is plain costs at most
+How: `guest_clock.c`, preloaded into QEMU, answers clock_gettime(CLOCK_MONOTONIC), of which QEMU makes its virtual clock. A page of four 64-bit
+words is shared: limit, held (both ns), pid of the user, and until when its processor is known to rest or to run. Both sides raise `held` by the same rule; that the store here is plain costs at most
 what passes between two instructions, for either value puts the clock at the limit.
 """
 
@@ -31,7 +32,7 @@ _SOURCE = Path(__file__).with_name("guest_clock.c")
 _OUT = Path(__file__).resolve().parents[3] / ".build" / "guest_clock"
 _COMPILERS = ("cc", "gcc", "clang")
 _LIMIT_S = 60
-_LIMIT_NS, _HELD_NS, _USER = range(3)
+_LIMIT_NS, _HELD_NS, _USER, _AWAKE_NS = range(4)
 
 
 class GuestClock:
@@ -59,6 +60,12 @@ class GuestClock:
         self._words[_LIMIT_NS] = round(until_s * 1e9)
 
     @property
+    def awake(self) -> bool:
+        """False while this machine does not run a guest's processor that has work. True where nobody watches it."""
+        until = self._words[_AWAKE_NS]
+        return until == 0 or time.monotonic_ns() <= until
+
+    @property
     def held_s(self) -> float:
         """Wall seconds it has stood still."""
         return self._words[_HELD_NS] * 1e-9
@@ -66,7 +73,16 @@ class GuestClock:
 
 def user(file: Path) -> int:
     """The process that counts by the page; 0 while none does."""
-    return int.from_bytes(file.read_bytes()[8 * _USER : 8 * _USER + 8], "little")
+    return _word(file, _USER)
+
+
+def awake_until_ns(file: Path) -> int:
+    """Until when the processor is known to rest or to run (CLOCK_MONOTONIC); 0 while nobody watches it."""
+    return _word(file, _AWAKE_NS)
+
+
+def _word(file: Path, place: int) -> int:
+    return int.from_bytes(file.read_bytes()[8 * place : 8 * place + 8], "little")
 
 
 def library() -> Path:
@@ -82,6 +98,7 @@ def library() -> Path:
     command = [
         *compiler.split(),
         "-std=gnu11",
+        "-pthread",
         "-O2",
         "-Wall",
         "-Wextra",

@@ -126,6 +126,11 @@ class Pacer:
             self.waited(pause)
         return ahead_s
 
+    @property
+    def guest_awake(self) -> bool:
+        """Whether the guest can follow; see `GuestClock.awake`."""
+        return self._guest is None or self._guest.awake
+
     def waited(self, seconds: float) -> None:
         """Count a wait that the owner of the simulation made itself."""
         self._throttled_s += seconds
