@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -272,6 +273,23 @@ def test_search_goes_up_until_all_trials_are_clean(monkeypatch: pytest.MonkeyPat
     found = bench.search(3, shapes)
     assert found.smallest == shapes[2] and [(t.clean, t.trials) for t in found.tried] == [(0, 1), (1, 2), (3, 3)]
     assert found.two_periods(2.0) == "dirty"
+
+
+@pytest.mark.parametrize(("faults", "jobs"), [(["", ""], 1), (["frame 7", ""], 2), (["frame 7"] * 9, 4)])
+def test_figures_are_of_a_job_without_a_fault_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, faults: list[str], jobs: int
+) -> None:
+    said: list[str] = []
+
+    def job(self: trials.Bench, shape: trials.Shape, source: str) -> tuple[Any, SimpleNamespace]:
+        said.append(source)
+        return None, SimpleNamespace(fault=faults[len(said) - 1], pace=None)
+
+    monkeypatch.setattr(trials.Bench, "job", job)
+    monkeypatch.setattr(trials.figures, "measured", lambda played, evidence, *_: {"frames": evidence.fault})
+    bench = trials.Bench(boards.Side(None, {}), None, command.noise(1), lambda text: None)  # type: ignore[arg-type]
+    found = bench.figures(trials.Shape(25, 2))
+    assert found == {"shape": [25, 2], "frames": faults[jobs - 1]} and said == ["some"] * jobs
 
 
 # -- outcome ----------------------------------------------------------------------------------------------------------
