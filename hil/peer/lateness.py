@@ -3,7 +3,8 @@
 
 An emulated processor waits for the processors of this machine, which others use as well. A job that went wrong while the guest was later
 than half a period says nothing about the device. Two signs are looked at, for a stalled player no longer wakes up: interrupts that
-waited for their handler (trace log) and completions that waited for the player (wake-ups).
+waited for their handler (trace log) and completions that waited for the player (wake-ups). The log's times are wall time: where the guest's
+clock was held, the first sign makes the guest look later than it was, so that a job which went wrong says less, never more.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@
  *
  * Rule: time = wall - held; where that would be beyond `limit`, `held` grows until it is not.
  *
- * A thread of its own says every half millisecond whether the emulated processor rests or runs: `awake` is the wall time until which that holds.
- * It does not where the processor's thread has work and this machine does not run it.
+ * A thread of its own looks, more than once a millisecond, whether QEMU's threads (the emulated processor, its devices, its timers) rest or run:
+ * `awake` is the wall time until which that holds. It does not where one has work and this machine does not run it.
  */
 
 #define _GNU_SOURCE
@@ -28,9 +28,11 @@
 #include <unistd.h>
 
 #define SECOND_NS 1000000000LL
-#define LOOK_NS 500000   /* between two looks at the processor */
-#define TRUST_NS 1500000 /* how long a good look holds: three of them */
+#define LOOK_NS 700000   /* between two looks at the threads */
+#define TRUST_NS 2000000 /* how long a good look holds: nearly three of them */
+#define LOOKS 200        /* until the threads are looked up again */
 #define SEARCH_NS 20000000
+#define THREADS 16
 #define PROCESSOR "CPU 0/" /* how QEMU's name of its thread begins */
 
 struct page {
@@ -65,22 +67,41 @@ static void rest(long ns)
     syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
 }
 
-/* The processor's thread, or 0. */
-static int find_processor(void)
+/* One thread of QEMU. */
+struct watched {
+    clockid_t clock;
+    int file; /* its stat */
+    int64_t ran;
+};
+
+static struct watched threads[THREADS];
+static int watching;
+
+/* Watch every thread but this one. True if the processor's is among them; before QEMU has made it there is nothing to tell. */
+static bool find_threads(void)
 {
     DIR *tasks = opendir("/proc/self/task");
     struct dirent *task;
-    int found = 0;
+    bool found = false;
 
-    while (tasks && !found && (task = readdir(tasks))) {
+    while (watching)
+        close(threads[--watching].file);
+    while (tasks && watching < THREADS && (task = readdir(tasks))) {
         char path[300], name[16] = "";
-        snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+        int thread = atoi(task->d_name);
+        if (thread <= 0 || thread == (int)syscall(SYS_gettid))
+            continue;
+        snprintf(path, sizeof path, "/proc/self/task/%d/comm", thread);
         int file = open(path, O_RDONLY | O_CLOEXEC);
         if (file < 0)
             continue;
-        if (read(file, name, sizeof name - 1) > 0 && !strncmp(name, PROCESSOR, strlen(PROCESSOR)))
-            found = atoi(task->d_name);
+        found |= read(file, name, sizeof name - 1) > 0 && !strncmp(name, PROCESSOR, strlen(PROCESSOR));
         close(file);
+        snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+        if ((file = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+            continue;
+        clockid_t clock = (clockid_t)(~(unsigned)thread << 3 | 6); /* CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED */
+        threads[watching++] = (struct watched){clock, file, now(clock)};
     }
     if (tasks)
         closedir(tasks);
@@ -98,33 +119,39 @@ static char state(int file)
     return end && end[1] ? end[2] : 0;
 }
 
-static void watch_processor(int thread)
+/* Whether all of them rest, have gone, or had a processor of this machine for half of the time at least. */
+static bool all_run(int64_t elapsed)
 {
-    clockid_t clock = (clockid_t)(~(unsigned)thread << 3 | 6); /* CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED */
-    char path[64], is;
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool fine = true;
 
-    for (int64_t before = now(CLOCK_MONOTONIC), ran = now(clock); file >= 0; rest(LOOK_NS)) {
-        int64_t wall = now(CLOCK_MONOTONIC), run = now(clock);
-        bool runs = 2 * (run - ran) >= wall - before;
-        if (!runs && (is = state(file)) == 0)
-            break;
-        if (runs || is == 'S')
-            atomic_store(&page->awake_ns, wall + TRUST_NS);
-        before = wall;
-        ran = run;
+    for (int i = 0; i < watching; i++) {
+        int64_t run = now(threads[i].clock);
+        if (2 * (run - threads[i].ran) < elapsed) {
+            char is = state(threads[i].file);
+            fine &= is == 'S' || is == 0;
+        }
+        threads[i].ran = run;
     }
-    if (file >= 0)
-        close(file);
-    atomic_store(&page->awake_ns, 0);
+    return fine;
 }
 
 static void *watch(void *unused)
 {
-    for (int thread;; rest(SEARCH_NS))
-        if ((thread = find_processor()))
-            watch_processor(thread);
+    for (;;) {
+        if (!find_threads()) {
+            atomic_store(&page->awake_ns, 0);
+            rest(SEARCH_NS);
+            continue;
+        }
+        int64_t before = now(CLOCK_MONOTONIC);
+        for (int look = 0; look < LOOKS; look++) {
+            rest(LOOK_NS);
+            int64_t wall = now(CLOCK_MONOTONIC);
+            if (all_run(wall - before))
+                atomic_store(&page->awake_ns, wall + TRUST_NS);
+            before = wall;
+        }
+    }
     return unused;
 }
 
