@@ -166,6 +166,20 @@ def test_an_interrupt_without_an_answer_holds_time(world: World) -> None:
         assert bool(world.bridge.unanswered) == (not answered)
 
 
+def test_a_guest_that_the_machine_does_not_run_holds_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its accesses are served all the same."""
+    world.run_to(1)
+    awake = [False]
+    monkeypatch.setattr(Pacer, "guest_awake", property(lambda self: awake[0]))
+    before, waits = world.port.now_ns(), world.waits
+    world.wall_s += 1.0
+    world.timeline.run(world.bridge.run(lambda: world.waits > waits + 50))
+    assert world.port.now_ns() == before
+    assert world.read(mmio.VIRTIO_MMIO_MAGIC_VALUE) == mmio.VIRT_MAGIC
+    awake[0] = True
+    world.run_to(before + 20 * QUANTUM_NS)
+
+
 def test_reset_of_the_virtual_machine_resets_the_device(world: World) -> None:
     world.write(mmio.VIRTIO_MMIO_STATUS, 3)
     world.client.send(vu.DEVICE_RESET)

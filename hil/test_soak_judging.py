@@ -139,6 +139,8 @@ def test_a_late_listener_says_so(tmp_path: Path) -> None:
         ({"counters": {"underruns": 2}}, Verdict.FAIL),
         ({"counters": {"bus_errors": 1}}, Verdict.FAIL),
         ({"pace": {"worst_behind_ns": 11e6}}, Verdict.INCONCLUSIVE),
+        ({"pace": {"unanswered": 1}, "counters": {"underruns": 2}}, Verdict.INCONCLUSIVE),
+        ({"pace": {"unanswered": 1}}, Verdict.PASS),
         ({"pace": {"worst_behind_ns": 9e6}, "counters": {"underruns": 1}}, Verdict.PASS),
     ],
 )

@@ -73,6 +73,8 @@ def _limit(
     figures = side.get(place)
     if not figures or "missing" in figures:
         return Bound(name, limit, (figures or {}).get("missing", "not measured"), INCONCLUSIVE)
+    if figures["frames"] != "exact":
+        return Bound(name, limit, f"from a job that was not clean: {figures['frames']}", INCONCLUSIVE)
     seconds = value(figures)
     return Bound(name, limit, f"{seconds / FRAME_S:.3g} frames", PASS if good(seconds) else FAIL)
 

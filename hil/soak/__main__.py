@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     screen.print(
         "dry: underruns counted by the device. Explained are ends of streams (Linux stops a drained stream after its last message) and "
-        "starving on purpose; any other fails. silent: frames of silence in them.",
+        "starving on purpose; any other fails. silent: frames of silence in them. held: wall time that the guest's clock waited for the simulation.",
         markup=False,
     )
     screen.print(f"soak: {counts}; details in {options.out / 'soak.json'} and {options.out / 'soak.log'}", markup=False)
@@ -122,7 +122,7 @@ def render(outcomes: Sequence[Outcome]) -> Table:
         "bus err",
         "dmesg",
         "N",
-        "behind ms",
+        "held s",
         "wall s",
     ):
         grid.add_column(heading, justify="right")
@@ -137,7 +137,7 @@ def render(outcomes: Sequence[Outcome]) -> Table:
             *(str(count.get(name, "-")) for name in ("underruns", "silent_frames", "late_messages", "bus_errors")),
             str(len(one.kernel_warnings)),
             f"{one.pace.get('dilation', 0):g}",
-            f"{one.pace.get('worst_behind_ns', 0) / 1e6:.1f}",
+            f"{one.pace.get('held_s', 0):.1f}",
             f"{one.wall_s:.1f}",
             "; ".join([one.reason, *found.notes] if one.reason else found.notes).replace("[", r"\["),
         )

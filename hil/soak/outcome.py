@@ -3,7 +3,7 @@
 
 PASS: all that was played was heard, or the difference is explained and demanded (a pause, a broken-off player). FAIL: something else was
 heard, or the kernel or the device complained. INCONCLUSIVE: the simulation was later than the workload allows, so guest time
-was not simulated time. ERROR: it could not be carried out. NOT RUN: what it needs is not there.
+was not simulated time; or something else was heard while it went on without the answer of a guest that this machine did not run. ERROR: it could not be carried out. NOT RUN: what it needs is not there.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ class Outcome:
 
     def lateness(self) -> str:
         behind, dilation = self.pace.get("worst_behind_ns", 0.0) / 1e6, self.pace.get("dilation", 0.0)
+        if self.pace.get("unanswered"):
+            return f"the guest left {self.pace['unanswered']:g} interrupts unanswered at N = {dilation:g}"
         return f"the simulation was {behind:.1f} ms behind guest time at N = {dilation:g}; allowed are {self.behind_limit_ms:g} ms"
 
     def record(self) -> dict[str, Any]:
@@ -96,4 +98,5 @@ def judge(outcome: Outcome) -> None:
     )
     late = outcome.pace.get("worst_behind_ns", 0.0) > outcome.behind_limit_ms * 1e6
     failed = bool(found.problems or outcome.kernel_warnings)
+    late |= failed and bool(outcome.pace.get("unanswered"))
     outcome.verdict = Verdict.INCONCLUSIVE if late else Verdict.FAIL if failed else Verdict.PASS

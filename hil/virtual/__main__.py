@@ -17,6 +17,8 @@ import signal
 import sys
 from pathlib import Path
 
+from virtone.certify.pace import LARGEST
+
 from .benched import BOARDS
 from .codec import CODECS, CodecError
 from .faults import KINDS as FAULTS
@@ -63,7 +65,9 @@ def _options() -> argparse.Namespace:
         help="model: the reference driver; linux: an unmodified kernel in QEMU; auto: linux where it can be had (default %(default)s)",
     )
     parser.add_argument(
-        "--dilation", type=_number(1, 400, float), help="N of the Linux board; default: what this machine keeps up with"
+        "--dilation",
+        type=_number(1, LARGEST, float),
+        help="N of the Linux board; default: what this machine keeps up with",
     )
     parser.add_argument("--no-gating", action="store_true", help="let the bus clock run all the time")
     parser.add_argument("--parent-pid", type=_number(1, 2**22), help="end when this process ends")

@@ -2,7 +2,8 @@
 """The Linux board on the bench: the simulated RTL in one child process, QEMU with an unmodified kernel and `sndprobe` in another.
 
 The guest's time is wall time / N (`linux_board.time`), and the simulation is paced to it: it passes whether or not anybody looks, so the
-instruments cannot ask for more of it. How well the pace was kept is what the instrument `pace` tells.
+instruments cannot ask for more of it; it stands still while this machine does not run the one or the other (`linux_board.guest_clock`).
+How well the pace was kept is what the instrument `pace` tells.
 """
 
 from __future__ import annotations
@@ -152,8 +153,8 @@ class LinuxOnBench:
         status = self._rtl.child.poll() if self._rtl else None
         if status:
             raise self._died("the simulation", status)
-        if self._qemu is not None and (ended := self._qemu.status) is not None:
-            if ended < 0:
+        if self._qemu is not None:
+            if (ended := self._qemu.status) is not None and ended < 0:
                 raise self._died("QEMU", ended)
             try:
                 self._qemu.check()

@@ -3,7 +3,7 @@
 
 | Command | Meaning |
 |---|---|
-| `:PACE?` | since the last `:PACE?`: N, simulated seconds, worst seconds behind, seconds behind now, wall seconds the simulation waited, wall seconds the guest's clock was held |
+| `:PACE?` | since the last `:PACE?`: N, simulated seconds, worst seconds behind, seconds behind now, wall seconds the simulation waited, wall seconds the guest's clock was held, interrupts left unanswered |
 """
 
 from __future__ import annotations
@@ -36,5 +36,5 @@ class PaceMeter(ScpiDevice):
             raise ScpiError(-230, str(error)) from error
         return (
             f"{said.dilation:g},{said.simulated_s:.9g},{said.worst_behind_ns * 1e-9:.9g},"
-            f"{said.behind_ns * 1e-9:.9g},{said.throttled_s:.6g},{said.held_s:.6g}"
+            f"{said.behind_ns * 1e-9:.9g},{said.throttled_s:.6g},{said.held_s:.6g},{said.unanswered}"
         )

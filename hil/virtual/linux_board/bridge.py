@@ -32,6 +32,7 @@ QUANTUM_NS = 20_000  # a fiftieth of a millisecond: one frame at 48 kHz
 ANSWER_NS = 100_000  # simulated; an emulated processor that runs reads the interrupt status sooner
 PATIENCE_S = 0.25  # wall seconds
 _RECHECK_S = 0.2e-3
+_LONGEST_LOOK_S = 0.01  # what a look may count for: it took longer because this process was not run either
 
 
 class Bridge:
@@ -56,7 +57,7 @@ class Bridge:
         self.quantum_ns, self.answer_ns = quantum_ns, answer_ns
         self.accesses = self.bus_errors = self.unanswered = 0
         self._raised_ns: float | None = None  # of an interrupt without an answer
-        self._patient_until: float | None = None
+        self._patience_s = PATIENCE_S
         self._reset = reset or self._reset_by_status
         self._on_memory = on_memory
         self._errors = register_errors
@@ -81,7 +82,9 @@ class Bridge:
                     continue
                 late_ns = self._late_ns()
                 if self._unanswered() or not self.pacer.guest_awake:
+                    began = time.monotonic()
                     self._wait(_RECHECK_S, wake)
+                    self._patience_s -= min(time.monotonic() - began, _LONGEST_LOOK_S)
                 elif late_ns >= self.quantum_ns:
                     await self._advance(late_ns)
                 else:
@@ -112,19 +115,17 @@ class Bridge:
         """Whether simulated time has to wait for an answer to the interrupt."""
         if self._raised_ns is None or self.port.now_ns() - self._raised_ns < self.answer_ns:
             return False
-        now = time.monotonic()
-        if self._patient_until is None:
-            self._patient_until = now + PATIENCE_S
-        if now < self._patient_until:
+        if self._patience_s > 0:
             return True
-        self._raised_ns = self._patient_until = None
+        self._raised_ns = None
         self.unanswered += 1
+        self.pacer.gave_up()
         return False
 
     # -- registers and interrupt --------------------------------------------------------------------------------------
     async def _carry_out(self, access: Access) -> None:
         self.accesses += 1
-        self._raised_ns = self._patient_until = None  # it runs
+        self._raised_ns = None  # it runs
         width = 8 * access.size
         value = (1 << width) - 1
         try:
@@ -149,7 +150,7 @@ class Bridge:
         while True:
             await self.port.interrupt()
             self._dropped.clear()
-            self._raised_ns = self.port.now_ns()
+            self._raised_ns, self._patience_s = self.port.now_ns(), PATIENCE_S
             self.server.set_interrupt(True)
             await self._dropped.wait()
 

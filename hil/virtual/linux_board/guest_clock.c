@@ -43,6 +43,7 @@ struct page {
 };
 
 static struct page *page;
+static _Atomic int64_t told_ns; /* the latest time that anybody here was told; nobody is told less */
 
 static void refuse(const char *why)
 {
@@ -198,7 +199,13 @@ int clock_gettime(clockid_t which, struct timespec *at)
     while (limit != 0 && wall - held > limit)
         if (atomic_compare_exchange_weak(&page->held_ns, &held, wall - limit))
             held = wall - limit;
-    at->tv_sec = (wall - held) / SECOND_NS;
-    at->tv_nsec = (wall - held) % SECOND_NS;
+    int64_t time = wall - held, told = atomic_load(&told_ns);
+
+    while (time > told && !atomic_compare_exchange_weak(&told_ns, &told, time))
+        ;
+    if (time < told)
+        time = told; /* `held` has grown since `wall` was read */
+    at->tv_sec = time / SECOND_NS;
+    at->tv_nsec = time % SECOND_NS;
     return 0;
 }

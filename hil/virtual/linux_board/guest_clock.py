@@ -10,8 +10,9 @@ the guest is never further ahead of the simulation than one grant, and its time 
 whether the machine runs the guest's processor: a simulation that grants nothing meanwhile is not ahead of the guest either.
 
 How: `guest_clock.c`, preloaded into QEMU, answers clock_gettime(CLOCK_MONOTONIC), of which QEMU makes its virtual clock. A page of four 64-bit
-words is shared: limit, held (both ns), pid of the user, and until when its processor is known to rest or to run. Both sides raise `held` by the same rule; that the store here is plain costs at most
-what passes between two instructions, for either value puts the clock at the limit.
+words is shared: limit, held (both ns), pid of the user, and until when its processor is known to rest or to run. Both sides raise `held` by the same rule. The two can
+meet: a time reckoned with the `held` of a moment ago would be later than one that somebody was told already, or earlier; so each side
+remembers the latest that it told and never tells less.
 """
 
 from __future__ import annotations
@@ -45,15 +46,18 @@ class GuestClock:
         with part.open("r+b") as page:
             self._words = memoryview(mmap.mmap(page.fileno(), mmap.PAGESIZE)).cast("q")
         part.rename(file)
+        self._told = 0
 
     def now(self) -> float:
+        """Never less than before."""
         wall = time.monotonic_ns()
         limit = self._words[_LIMIT_NS]
         now = wall - self._words[_HELD_NS]
         if limit and now > limit:
             self._words[_HELD_NS] = wall - limit
             now = limit
-        return now * 1e-9
+        self._told = max(self._told, now)
+        return self._told * 1e-9
 
     def grant(self, until_s: float) -> None:
         """The guest's clock may go on until then. Call `now` before: what nobody has looked at since the limit was reached is not held yet."""

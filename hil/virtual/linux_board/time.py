@@ -60,7 +60,8 @@ def choose_dilation(simulated_ms_per_wall_s: float, margin: float = MARGIN) -> i
 @dataclass(frozen=True)
 class PaceReport:
     """`worst_behind_ns`, `behind_ns` (now): simulated ns by which the simulation was later than guest time. In wall seconds: `throttled_s`,
-    which the simulation waited for the guest's clock, and `held_s`, which that clock waited for the simulation.
+    which the simulation waited for the guest's clock, and `held_s`, which that clock waited for the simulation. `unanswered`: interrupts after
+    which the simulation went on although the guest had not answered.
     """
 
     dilation: float
@@ -69,6 +70,7 @@ class PaceReport:
     behind_ns: float
     throttled_s: float
     held_s: float = 0.0
+    unanswered: int = 0
 
     def kept(self, limit_ns: float) -> bool:
         """Whether figures of applications on the board may be trusted: never later than `limit_ns`."""
@@ -98,6 +100,7 @@ class Pacer:
         self._now_ps = self._since_ps = 0
         self._worst_ps = 0.0
         self._throttled_s = self._held_s = 0.0
+        self._unanswered = 0
 
     def due_ps(self, now_ps: int = 0) -> int:
         """Simulated time that guest time has reached; the simulation may run up to it. The first call starts at `now_ps`."""
@@ -131,6 +134,10 @@ class Pacer:
         """Whether the guest can follow; see `GuestClock.awake`."""
         return self._guest is None or self._guest.awake
 
+    def gave_up(self) -> None:
+        """Count an interrupt that was not answered."""
+        self._unanswered += 1
+
     def waited(self, seconds: float) -> None:
         """Count a wait that the owner of the simulation made itself."""
         self._throttled_s += seconds
@@ -146,8 +153,9 @@ class Pacer:
             behind / 1000,
             self._throttled_s,
             held_s - self._held_s,
+            self._unanswered,
         )
         if begin_anew:
             self._held_s = held_s
-            self._since_ps, self._worst_ps, self._throttled_s = self._now_ps, 0.0, 0.0
+            self._since_ps, self._worst_ps, self._throttled_s, self._unanswered = self._now_ps, 0.0, 0.0, 0
         return said

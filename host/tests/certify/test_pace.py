@@ -28,10 +28,12 @@ class Meter:
     def __init__(self, late=lambda tried: False, dilation=20.0) -> None:
         self.late, self.readings, self.dilation = late, 0, dilation
 
+    unanswered = 0
+
     def read(self) -> Pace:
         self.readings += 1
         worst = 0.6e-3 if self.readings % 2 == 0 and self.late(self.readings // 2) else 0.4e-3
-        return Pace(self.dilation, 0.2, worst, 0.0, 1.0, 0.01)
+        return Pace(self.dilation, 0.2, worst, 0.0, 1.0, 0.01, self.unanswered)
 
 
 def bench_with(folder, late, **faults) -> FakeBench:
@@ -114,10 +116,14 @@ def test_lateness_in_shots_alone_leaves_the_material_alone(tmp_path):
 
 
 class Refusing(FakeBench):
+    """`status`: what commands end with that play material, on a bench whose N is below `until`."""
+
+    status, until = 3, float("inf")
+
     def run(self, command, timeout_s=None, on_line=None):
         lines = super().run(command, timeout_s, on_line)
-        if "material" in command:
-            return [json.dumps({"done": True, "status": 3, "error": "underrun: the device has run dry"})]
+        if "material" in command and (self.pace is None or self.pace.dilation < self.until):
+            return [json.dumps({"done": True, "status": self.status, "error": "underrun: the device has run dry"})]
         return lines
 
 
@@ -130,6 +136,68 @@ def test_an_underrun_is_blamed_on_a_late_simulation_only(tmp_path, late):
     assert ("behind the board's clock" in str(failed.value)) == late and len(played(bench)) == pace.ATTEMPTS
     with pytest.raises(TooSlow, match="status 3: underrun"):
         certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out", last_chance=False)
+
+
+def on_benches(bench, plan, out, chances=4):
+    """As the command does it: a bench with a larger N while one is too slow."""
+    for left in reversed(range(chances)):
+        try:
+            return certify(bench, plan, out, last_chance=not left)
+        except TooSlow as slow:
+            bench.pace.dilation = slow.wanted
+    raise AssertionError("unreachable")
+
+
+def test_an_underrun_on_a_bench_that_was_given_up_leaves_the_xruns_in_doubt(tmp_path):
+    plan, bench = load_plan(PLANS / "quick.toml"), Refusing(tmp_path)
+    bench.pace, bench.until = Meter(), 160
+    bench.facts = {"kind": "linux", "qemu": "11.1", "dilation": 20.0}
+    data = write_all(on_benches(bench, plan, tmp_path / "out"), plan, bench.config)
+    rows = by_name(data)
+    assert rows["xruns"]["verdict"] == "INCONCLUSIVE" == data["verdict"]
+    assert "played again 3 times" in rows["xruns"]["why"] and "run dry" in rows["xruns"]["why"]
+    assert data["bench"]["pace"]["dilation"] == [160.0] and len(data["bench"]["pace"]["given_up"]) == 3
+
+
+@pytest.mark.parametrize("status", [1, 2, 130])
+def test_what_slowness_is_no_reason_for_ends_the_run(tmp_path, status):
+    bench = Refusing(tmp_path)
+    bench.pace, bench.status = Meter(), status
+    with pytest.raises(CommandFailed, match=f"status {status}"):
+        certify(bench, load_plan(PLANS / "quick.toml"), tmp_path / "out", last_chance=False)
+    assert len(played(bench)) == 1
+
+
+def test_no_bench_is_asked_for_an_n_that_it_does_not_take(tmp_path):
+    plan, bench = load_plan(PLANS / "quick.toml"), bench_with(tmp_path, lambda tried: True)
+    bench.pace.dilation = 300.0
+    data = write_all(on_benches(bench, plan, tmp_path / "out"), plan, bench.config)
+    assert data["verdict"] == "INCONCLUSIVE" and data["bench"]["pace"]["dilation"] == [pace.LARGEST]
+
+
+def test_the_next_bench_does_for_all_that_is_left(tmp_path):
+    text = (PLANS / "linux.toml").read_text().replace("period_frames = 96 ", "period_frames = 48 ")
+    plan_file = tmp_path / "plan.toml"
+    plan_file.write_text(text)
+    bench = FakeBench(tmp_path)
+    bench.pace = Meter(dilation=10.0)
+    with pytest.raises(TooSlow) as slow:
+        certify(bench, load_plan(plan_file), tmp_path / "out", last_chance=False)
+    assert slow.value.wanted == 35, "the third configuration's, when the second wants 20"
+
+
+def test_unanswered_interrupts_are_doubts(tmp_path):
+    plan, bench = load_plan(PLANS / "quick.toml"), bench_with(tmp_path, lambda tried: False)
+    bench.pace.unanswered = 2
+    data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
+    assert data["verdict"] == "INCONCLUSIVE" and "interrupts unanswered" in by_name(data)["latency_max"]["why"]
+
+
+def test_a_buffer_that_no_bench_is_slow_enough_for_is_in_doubt(tmp_path):
+    plan, bench = load_plan(PLANS / "quick.toml"), bench_with(tmp_path, lambda tried: False)
+    bench.pace.dilation = 10.0
+    data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
+    assert "only at N = 20 would the buffer outlast" in by_name(data)["latency_max"]["why"]
 
 
 def test_without_a_pace_meter_an_underrun_ends_the_run(tmp_path):

@@ -105,7 +105,11 @@ class ConsoleTimeout(ConsoleError):
 
 
 class CommandFailed(ConsoleError):
-    """The board answered with an error."""
+    """The board answered with an error. `status`: what its program ended with, where it said so."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class BoardPanicked(ConsoleError):

@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from virtone.bench.config import BenchConfig
 from virtone.bench.errors import BenchError, CommandFailed
 from virtone.bench.instruments.digitizer import ChannelSetup, Digitizer, Setup, TimebaseSetup, TriggerSetup
-from virtone.bench.instruments.pace_meter import PaceMeter
+from virtone.bench.instruments.pace_meter import Pace, PaceMeter
 from virtone.signal.capture import Capture
 
 from . import honesty, pace
@@ -26,11 +27,11 @@ BOARD_GRACE_S = 2.0  # of the board's own time beyond what it plays
 
 
 class TooSlow(BenchError):
-    """Simulation or emulated processor do not keep up at N = `dilation`; a bench with N = `wanted` might."""
+    """Simulation or emulated processor do not keep up at N = `dilation`; a bench with N = `wanted` might. `refused`: what the board said."""
 
-    def __init__(self, message: str, dilation: float, wanted: float) -> None:
+    def __init__(self, message: str, dilation: float, wanted: float, refused: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.dilation, self.wanted = dilation, wanted
+        self.dilation, self.wanted, self.refused = dilation, min(wanted, pace.LARGEST), tuple(refused)
 
 
 class Console(Protocol):
@@ -81,53 +82,60 @@ def setup_of(config: BenchConfig, step: Step) -> Setup:
     )
 
 
-def acquire(bench: OpenBench, step: Step, last_chance: bool = True) -> Acquired:
-    """One step, again while it was late (see `pace`). Errors: those of `bench.errors`, TooSlow."""
+def acquire(bench: OpenBench, step: Step, last_chance: bool = True, least: float = 0.0) -> Acquired:
+    """One step, again while it was late (see `pace`). `least`: N that the steps after it need. Errors: those of `bench.errors`, TooSlow."""
     if bench.pace is None:
         return _once(bench, step)
-    limit = pace.limit_s(step.configuration)
+    limit, own = pace.limit_s(step.configuration), pace.least_dilation(step.configuration)
     refused: list[str] = []
     for attempt in itertools.count(1):
         dilation = bench.pace.read().dilation  # and a new beginning
-        least = pace.least_dilation(step.configuration)
-        if dilation < least and not last_chance:
-            raise TooSlow(
-                f"a buffer of {step.configuration.buffer_s * 1e3:g} ms outlasts a pause of this machine at N = {least:g}",
-                dilation,
-                least,
+        last_chance = last_chance or dilation >= pace.LARGEST
+        if dilation < own and not last_chance:
+            why = (
+                f"a buffer of {step.configuration.buffer_s * 1e3:g} ms outlasts a pause of this machine at N = {own:g}"
             )
+            raise TooSlow(why, dilation, max(own, least))
         failed, taken, waited = None, None, 0.0
         try:
             taken = _once(bench, step)
             waited = honesty.longest_wait_s(taken.board, step.configuration) if step.kind == "shots" else 0.0
         except CommandFailed as error:
+            if error.status != pace.UNDERRUN:
+                raise
             failed = error
             refused.append(str(error))
         said = bench.pace.read()
-        reasons = [
-            f"{what} {late * 1e3:.2f} ms ({limit * 1e3:g} ms are tolerated with these periods)"
-            for what, late in (
-                ("the simulation was behind the board's clock by", said.worst_behind_s),
-                ("the board's processor let an interrupt wait", waited),
-            )
-            if late > limit
-        ]
-        if failed is not None:
-            reasons.append(str(failed))
-        given_up = failed is not None and not last_chance
-        if reasons and attempt < pace.ATTEMPTS and not given_up:
+        reasons = _late(said, waited, limit) + ([str(failed)] if failed else [])
+        if reasons and attempt < pace.ATTEMPTS and (failed is None or last_chance):
             continue
+        why = f"{step.key}, {attempt} attempts, N = {dilation:g}: {'; '.join(reasons)}"
         if reasons and not last_chance:
-            raise TooSlow(
-                f"{step.key}, {attempt} attempts, N = {dilation:g}: {'; '.join(reasons)}",
-                dilation,
-                pace.LARGER * dilation,
-            )
+            raise TooSlow(why, dilation, pace.LARGER * dilation, refused)
         if taken is None:
-            raise CommandFailed(f"{step.key}, {attempt} attempts, N = {dilation:g}: {'; '.join(reasons)}") from failed
-        judged = {"limit_s": limit, "longest_wait_s": waited, "attempts": attempt, "refused": refused}
+            raise CommandFailed(why, pace.UNDERRUN) from failed
+        judged = {
+            "limit_s": limit,
+            "least_dilation": own,
+            "longest_wait_s": waited,
+            "attempts": attempt,
+            "refused": refused,
+        }
         return dataclasses.replace(taken, pace=vars(said) | judged)
     raise AssertionError("unreachable")
+
+
+def _late(said: Pace, waited_s: float, limit_s: float) -> list[str]:
+    """What was late, in words."""
+    reasons = [
+        f"{what} {late * 1e3:.2f} ms ({limit_s * 1e3:g} ms are tolerated with these periods)"
+        for what, late in (
+            ("the simulation was behind the board's clock by", said.worst_behind_s),
+            ("the board's processor let an interrupt wait", waited_s),
+        )
+        if late > limit_s
+    ]
+    return reasons + ([f"{said.unanswered:g} interrupts were left unanswered"] if said.unanswered else [])
 
 
 def _once(bench: OpenBench, step: Step) -> Acquired:
@@ -156,6 +164,7 @@ def talk(console: Console, command: str, timeout_s: float) -> tuple[list[dict[st
     done = records.pop()
     if done.get("status") != 0:
         raise CommandFailed(
-            f"{command[:80]!r} ended with status {done.get('status')}: {done.get('error', 'no reason given')}"
+            f"{command[:80]!r} ended with status {done.get('status')}: {done.get('error', 'no reason given')}",
+            done.get("status"),
         )
     return records, done

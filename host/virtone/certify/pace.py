@@ -5,8 +5,8 @@ Two things can be late, both because this machine had something else to do: the 
 which lets an interrupt wait. And what was late may have run dry.
 
 Promise: a step in which either was later than `limit_s` is measured again, whatever else it showed, `ATTEMPTS` times in all, and then on a bench
-whose board is `LARGER` times slower; so is, at once, a step that the board refused, and what was given up is in the record. On the last bench
-that is left, what never kept up is in `doubts` and `slow_board`, what was refused in `refusals`; figures that it bears upon are INCONCLUSIVE. Figures of the device alone (completions, word clock) are simulated time throughout
+whose board is `LARGER` times slower; so is, at once, a step that ran dry, and what was given up is in the record. On the last bench that is left,
+what never kept up is in `doubts` and `slow_board`; what ran dry on any bench is in `refusals`. Figures that it bears upon are INCONCLUSIVE. Figures of the device alone (completions, word clock) are simulated time throughout
 and stand.
 """
 
@@ -21,17 +21,20 @@ from .plan import Configuration
 LONGEST_S = (
     0.5e-3  # what the delay that an application is told may be off by: a simulation later than that could hide it
 )
+SHORTEST_S = 0.2e-3
 ATTEMPTS = 3
 LARGER = 2.0  # N of the next bench, if one could not keep up
 BENCHES = 4  # as many are tried
+LARGEST = 400.0  # N that the Linux board takes
+UNDERRUN = 3  # status of a board command that ran dry: the one refusal that a slow machine can be the reason of
 PAUSE_S = 0.06  # wall seconds for which a machine may withhold a processor: other work, paging, a hypervisor
 
 
 def limit_s(c: Configuration) -> float:
     """How late the simulation may be: half a millisecond, or half a period if that is less (the application could not be sure in which
-    period it is).
+    period it is), but twice what a clock that is held may be off.
     """
-    return min(LONGEST_S, 0.5 * c.period_frames / c.rate)
+    return max(min(LONGEST_S, 0.5 * c.period_frames / c.rate), SHORTEST_S)
 
 
 def least_dilation(c: Configuration) -> float:
@@ -42,6 +45,16 @@ def least_dilation(c: Configuration) -> float:
 def doubts(entries: Iterable[dict[str, Any]]) -> list[str]:
     """Why figures of applications in these steps are not to be trusted: at most one reason."""
     paced = [entry for entry in entries if entry.get("pace")]
+    left = sum(int(entry["pace"]["unanswered"]) for entry in paced)
+    if left:
+        return [
+            f"the board left {left} interrupts unanswered while the simulation went on: the machine was busy or the board hung"
+        ]
+    small = [entry["pace"] for entry in paced if entry["pace"]["dilation"] < entry["pace"]["least_dilation"]]
+    if small:
+        return [
+            f"N = {small[0]['dilation']:g}, and only at N = {small[0]['least_dilation']:g} would the buffer outlast a pause of this machine"
+        ]
     late = [entry for entry in paced if entry["pace"]["worst_behind_s"] > entry["pace"]["limit_s"]]
     if not late:
         return []
@@ -67,8 +80,10 @@ def slow_board(entries: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def refusals(entries: Iterable[dict[str, Any]]) -> list[str]:
-    """What the board refused before it was asked again: at most one reason."""
-    refused = [reason for entry in entries if entry.get("pace") for reason in entry["pace"]["refused"]]
+    """What the board refused before it was asked again, on benches that were given up (`slower` entries) too: at most one reason."""
+    refused = [
+        reason for entry in entries for reason in (entry.get("refused") or (entry.get("pace") or {}).get("refused", ()))
+    ]
     return (
         [f"played again {len(refused)} times (first: {refused[0]}); whose fault that was is not known"]
         if refused

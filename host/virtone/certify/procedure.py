@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .acquisition import OpenBench, TooSlow, acquire, talk
+from .pace import least_dilation
 from .plan import Plan
 from .record import Record, RecordError
 from .steps import all_steps
@@ -58,17 +59,20 @@ def certify(
         _check_same(record, bench)
     steps = list(all_steps(plan))
     progress.begin(sum(step.play_s for step in steps))
-    for step in steps:
+    for place, step in enumerate(steps):
         progress.step(step.key)
         if not record.has(step.key):
             try:
-                taken = acquire(bench, step, last_chance)
+                least = max(least_dilation(later.configuration) for later in steps[place:])
+                taken = acquire(bench, step, last_chance, least)
             except TooSlow as slow:
                 record.append(
                     {
                         "kind": "slower",
                         "key": f"slower/{slow.wanted:g}",
+                        "configuration": step.configuration.name,
                         "why": str(slow),
+                        "refused": list(slow.refused),
                         "from": slow.dilation,
                         "to": slow.wanted,
                         "finished": _now(),

@@ -4,7 +4,8 @@
 ``log.jsonl`` is append-only, one JSON object a line, on disk before `append` returns; a run that was interrupted goes on after
 its last whole line. Beside it: ``plan.toml``, ``bench.toml`` as used, ``captures/*.npz``. Entries: ``{"kind": "begin",
 ...identities}`` first, then ``{"kind": "step", "key", "step", "configuration", "captures": {"file", "sha256"}, "board": [...],
-"done": {...}}``. The user opens a folder with one plan and one bench for its whole life.
+"done": {...}, "pace"}``, ``{"kind": "slower", "configuration", "from", "to", "why", "refused"}`` where a bench was given up for one with a
+larger N, and ``{"kind": "end"}``. The user opens a folder with one plan and one bench for its whole life.
 """
 
 from __future__ import annotations

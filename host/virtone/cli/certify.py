@@ -90,7 +90,7 @@ def _measure(
     """On the bench as it is; if its simulation cannot keep up, what is left on one that is slower."""
     slower = record.of_kind("slower")
     more = ("--dilation", f"{slower[-1]['to']:g}") if slower else ()
-    for left in reversed(range(BENCHES)):
+    for left in reversed(range(max(1, BENCHES - len(slower)))):
         try:
             with open_bench(config, more=more) as bench:
                 return certify(bench, plan, options.out, bar, ahead.submit, options.note, last_chance=not left)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pace meter of a virtual bench whose board runs on stretched wall time: was the simulation where the board's clock was?
 
-Command set: `:PACE?` answers six numbers since the last `:PACE?`: N, simulated seconds, worst seconds behind, seconds behind now, wall
-seconds that the simulation waited, wall seconds that the board's clock was held for it.
+Command set: `:PACE?` answers seven numbers since the last `:PACE?`: N, simulated seconds, worst seconds behind, seconds behind now, wall
+seconds that the simulation waited, wall seconds that the board's clock was held for it, interrupts that
+the board left unanswered.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Pace:
     behind_s: float
     waited_s: float
     held_s: float
+    unanswered: float
 
 
 class PaceMeter:
@@ -45,4 +47,4 @@ class PaceMeter:
         try:
             return Pace(*(float(part) for part in answer.split(",")))
         except (ValueError, TypeError):
-            raise BadAnswer(self.link.resource, ":PACE?", None, f"{answer[:60]!r}; right are six numbers") from None
+            raise BadAnswer(self.link.resource, ":PACE?", None, f"{answer[:60]!r}; right are seven numbers") from None
