@@ -16,7 +16,6 @@ import dataclasses
 import os
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ from hil.virtual.linux_board import initramfs, qemu
 from hil.virtual.linux_board.errors import BootFailed, QemuFailed
 from hil.virtual.linux_board.packages import Parts, Program
 from hil.virtual.linux_board.rtl_simulation import RtlSimulation
+from hil.virtual.run_folder import run_folder
 from virtone.bench.console import Console
 from virtone.bench.transport import SerialLine
 
@@ -166,7 +166,7 @@ class RtlDevice(Side):
         self.rtl: RtlSimulation
 
     def _start(self) -> None:
-        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vpeer-")))
+        folder = self._stack.enter_context(run_folder("vpeer-"))
         saved = {name: os.environ.get(name) for name in _CAPTURE}
         os.environ.update({name: str(size) for name, size in _CAPTURE.items()})
         try:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from hil.virtual.linux_board.device_tree import WINDOW_ADDRESS
 from hil.virtual.linux_board.errors import BootFailed
 from hil.virtual.linux_board.packages import Parts
 from hil.virtual.linux_board.rtl_simulation import RtlSimulation
+from hil.virtual.run_folder import run_folder
 from virtone.bench.console import Console
 from virtone.bench.transport import SerialLine
 from virtone.virtio import probe
@@ -62,7 +62,7 @@ class Session:
 
     def __enter__(self) -> Session:
         try:
-            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="vsoak-")))
+            folder = self._stack.enter_context(run_folder("vsoak-"))
             self.rtl = self._stack.enter_context(RtlSimulation(folder, self._wanted))
             self._stack.callback(self._let_it_end)
             self.dilation = self.rtl.dilation

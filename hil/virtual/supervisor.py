@@ -9,20 +9,17 @@ Its user is `__main__`: it starts, waits for one of the reasons to end (`wait`),
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from cocotb_tests.engine import build, system
 from virtone import __version__
 
+from . import run_folder
 from .benched import BenchDied, Benched, BenchOptions, choose
 from .build_id import parameters
 from .codec import Codec, codec_by_name
@@ -41,22 +38,13 @@ POLL_S = 0.05
 PREFIX = "virtone-bench-"
 
 
-def remove_left_over() -> None:
-    """Remove run directories whose simulation is gone: of a bench that was killed together with its simulation."""
-    for folder in Path(tempfile.gettempdir()).glob(PREFIX + "*"):
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            if not Path(f"/proc/{json.loads((folder / READY_FILE).read_text())['pid']}").exists():
-                shutil.rmtree(folder)
-
-
 class VirtualBench:
     """A bench that runs. `ready` is the line that goes out."""
 
     def __init__(self, options: BenchOptions, say: Callable[[str], None]) -> None:
         self.options, self._say = options, say
         self.codec: Codec = codec_by_name(options.codec)
-        remove_left_over()
-        self.folder = options.folder or Path(tempfile.mkdtemp(prefix=PREFIX))
+        self.folder = options.folder or run_folder.make(PREFIX)
         self.ready: dict[str, Any] = {}
         self._own_folder = options.folder is None
         self.board: Benched | None = None
