@@ -25,9 +25,11 @@ class TimeLimit(RuntimeError):
     """The child ran longer than it may; it and its process group have been killed."""
 
 
-def die_with_parent(signum: int = signal.SIGKILL) -> Callable[[], None]:
-    """A `preexec_fn` that ties the child to the life of the calling thread's process."""
-    parent = os.getpid()
+def die_with_parent(signum: int = signal.SIGKILL, parent: int | None = None) -> Callable[[], None]:
+    """A `preexec_fn` that ties the child to the life of the calling thread's process. `parent`: None for this process; a process
+    that ties itself gives its own `os.getppid()` and calls what it gets.
+    """
+    parent = os.getpid() if parent is None else parent
 
     def bind() -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, int(signum), 0, 0, 0)

@@ -9,14 +9,11 @@ Promise: as `linux_board.model_world`, and the folder gets probe.json: `pulses`,
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import signal
 import sys
 from pathlib import Path
 
-from hil.virtual.linux_board.model_world import ModelWorld
+from hil.virtual.linux_board.model_world import ModelWorld, main
 from hil.virtual.model_probe import ProbedPort
 from virtone.model.device import SoundDevice
 from virtone.model.timeline import TICKS_PER_NS
@@ -30,29 +27,18 @@ class MarkedPort(ProbedPort):
         self.markers: list[tuple[int, int]] = []
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="The modelled sound device with its probe page behind a socket.")
-    parser.add_argument("socket", type=Path)
-    parser.add_argument("--dilation", type=float, default=1)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    stop, ring = os.pipe()
-    signal.signal(signal.SIGTERM, lambda *_: os.write(ring, b"."))
-    world = ModelWorld(options.socket, options.dilation)
-    port = MarkedPort(world.device)
-    world.port = world.bridge.port = port
-    print(json.dumps({"ready": True, "socket": str(options.socket)}), flush=True)
-    try:
-        world.serve(stop)
-    finally:
-        world.server.close()
-        world.write(options.out)
-        events = [[e.tick // TICKS_PER_NS, e.kind, e.arg] for e in world.device.events]
-        part = options.out / "probe.part"
-        part.write_text(json.dumps({"pulses": port.pulses, "events": events}))
-        part.rename(options.out / "probe.json")
-    return 0
+class ProbedWorld(ModelWorld):
+    def __init__(self, socket: Path, dilation: float) -> None:
+        super().__init__(socket, dilation)
+        self.port = self.bridge.port = self.probed = MarkedPort(self.device)
+
+    def write(self, folder: Path) -> None:
+        super().write(folder)
+        events = [[e.tick // TICKS_PER_NS, e.kind, e.arg] for e in self.device.events]
+        part = folder / "probe.part"
+        part.write_text(json.dumps({"pulses": self.probed.pulses, "events": events}))
+        part.rename(folder / "probe.json")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(ProbedWorld, " with its probe page"))

@@ -21,6 +21,7 @@ import numpy as np
 
 from hil.recordings.actions import ACTIONS, FILES, Action
 from hil.recordings.records import Recording, RecordingError, load
+from hil.virtual.engine import die_with_parent
 from hil.virtual.linux_board import packages, qemu
 from virtone.bench.console import Console
 from virtone.bench.transport import SerialLine
@@ -66,7 +67,12 @@ def _start_world(socket: Path, dilation: float, out: Path) -> subprocess.Popen[b
     words = ["hil.virtual.linux_board.recorded_world", str(socket), "--dilation", str(dilation), "--out", str(out)]
     path = os.pathsep.join([str(ROOT / "host"), str(ROOT), os.environ.get("PYTHONPATH", "")])
     world = subprocess.Popen(
-        [sys.executable, "-m", *words], cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE
+        [sys.executable, "-m", *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        preexec_fn=die_with_parent(),
     )
     assert world.stdout is not None
     if not select.select([world.stdout], [], [], _LISTEN_LIMIT_S)[0] or not json.loads(world.stdout.readline() or "{}"):

@@ -9,7 +9,6 @@ How well the pace was kept is what the instrument `pace` tells.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -31,7 +30,6 @@ from .linux_board.rtl_simulation import RtlSimulation
 from .pace_meter import PaceMeter
 from .ring_source import RingSource
 from .scpi import ScpiDevice
-from .simulation_files import READY_FILE
 
 BOOT_S = 120.0  # wall seconds from the start of QEMU to the prompt; about 10 on a machine with nothing else to do
 LEAST_DILATION = (
@@ -94,7 +92,6 @@ class LinuxOnBench:
             least_dilation=LEAST_DILATION,
         )
         self.time_scale = rtl.dilation
-        (self.folder / READY_FILE).write_text(json.dumps({"pid": rtl.child.pid}))
         self._say(
             f"virtual bench: simulation makes {rtl.simulated_ms_per_s:.0f} ms a second at rest, N = {rtl.dilation:g}"
         )

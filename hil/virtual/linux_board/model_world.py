@@ -3,9 +3,9 @@
 
     python -m hil.virtual.linux_board.model_world SOCKET --dilation 10 --out FOLDER
 
-The guest counts by the `clock` beside the socket (`guest_clock`). It serves until the virtual machine leaves, its standard input ends, or SIGTERM; then it writes frames.npy (time in ns, left, right
-of every frame played) and report.json (pace, interrupts, accesses, device events by kind) into FOLDER. One line of JSON on standard
-output says when it listens.
+The guest counts by the `clock` beside the socket (`guest_clock`). It serves until the virtual machine leaves, or SIGTERM; then it writes frames.npy (time in ns, left, right
+of every frame played) and report.json (pace, interrupts, accesses, device events by kind) into FOLDER. When the process that started it dies,
+it is killed at once and writes nothing. One line of JSON on standard output says when it listens; standard input is not read.
 
 It is what the simulated RTL is behind the same bridge: another `Port`. So the driver meets the device as docs/device.md has it.
 """
@@ -19,10 +19,12 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from cocotb_tests.engine.process import die_with_parent
 from virtone.model.device import SoundDevice
 from virtone.model.device_port import DevicePort
 from virtone.model.memory import BusError, Memory
@@ -129,15 +131,17 @@ class ModelWorld:
         (folder / "report.part").rename(folder / "report.json")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="The modelled sound device behind a vfio-user socket.")
+def main(make: Callable[[Path, float], ModelWorld] = ModelWorld, what: str = "") -> int:
+    """The program around a world that `make` makes of socket and dilation; `what` it has beside the device, for --help."""
+    parser = argparse.ArgumentParser(description=f"The modelled sound device{what} behind a vfio-user socket.")
     parser.add_argument("socket", type=Path)
     parser.add_argument("--dilation", type=float, default=1)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
+    die_with_parent(parent=os.getppid())()
     stop, ring = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(ring, b"."))
-    world = ModelWorld(options.socket, options.dilation)
+    world = make(options.socket, options.dilation)
     print(json.dumps({"ready": True, "socket": str(options.socket)}), flush=True)
     try:
         world.serve(stop)

@@ -9,10 +9,6 @@ sections: a marker n (PROBE_MARKER) begins section n of `hil.recordings.actions.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import signal
 import sys
 from pathlib import Path
 
@@ -20,7 +16,7 @@ from hil.recordings.actions import SECTIONS
 from hil.recordings.records import Recording, text
 from virtone.virtio import probe
 
-from .model_world import ModelPort, ModelWorld
+from .model_world import ModelPort, ModelWorld, main
 from .recorder import Recorder
 
 
@@ -58,23 +54,5 @@ class RecordedWorld(ModelWorld):
         part.rename(folder / "recording.txt")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="The modelled sound device with a recorder behind a vfio-user socket.")
-    parser.add_argument("socket", type=Path)
-    parser.add_argument("--dilation", type=float, default=1)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    stop, ring = os.pipe()
-    signal.signal(signal.SIGTERM, lambda *_: os.write(ring, b"."))
-    world = RecordedWorld(options.socket, options.dilation)
-    print(json.dumps({"ready": True, "socket": str(options.socket)}), flush=True)
-    try:
-        world.serve(stop)
-    finally:
-        world.server.close()
-        world.write(options.out)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(RecordedWorld, " with a recorder"))
