@@ -63,7 +63,7 @@ class FakeBoard:
                 words = line.split()
                 if words[:2] == ["sndprobe", "put"]:
                     self._put(lines, *words[2:])
-                elif line:
+                elif line and not line.startswith("#"):
                     answer = self.answers(line)
                     if answer is None:
                         continue  # hangs
@@ -143,6 +143,22 @@ def test_hanging_command_and_recovery(fake: FakeBoard, console: Console) -> None
         ConsoleTimeout, match=r"waited 0\.3 s for the end of 'sndprobe play'.*last line is 'sndprobe play'"
     ):
         console.run("sndprobe play", timeout_s=0.3)
+    console.reach_prompt()
+    fake.answers = lambda line: ["well"]
+    assert console.run("hello") == ["well"]
+
+
+def test_a_late_echo_is_no_answer(fake: FakeBoard, console: Console) -> None:
+    """What the line still owes to Ctrl-C comes before the remark's echo, and is dropped with it."""
+    say = fake.say
+
+    def late(text: str | bytes) -> None:
+        if isinstance(text, str) and text.startswith("#"):
+            time.sleep(0.2)
+            say(b"^C\r\n" + PROMPT)
+        say(text)
+
+    fake.say = late  # type: ignore[method-assign]
     console.reach_prompt()
     fake.answers = lambda line: ["well"]
     assert console.run("hello") == ["well"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ UPLOAD_LINE = 768  # bytes of a file per line; 1024 characters of base64 stay be
 ERROR = "error: "
 PANIC = "Kernel panic - not syncing"  # kernel/panic.c
 PANIC_LINE_S = 0.5
+ECHO_S = 2.0
 Record = dict[str, Any]
 
 
@@ -52,7 +54,9 @@ class Console:
         self.line.close()
 
     def reach_prompt(self, timeout_s: float | None = None) -> None:
-        """Break off whatever runs (Ctrl-C) and press return until the prompt comes. ConsoleTimeout."""
+        """Break off whatever runs (Ctrl-C), press return until the prompt comes, and have a remark echoed: what comes after its prompt is not an
+        answer to anything before. ConsoleTimeout.
+        """
         deadline = time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
         self._text = ""
         self._write(b"\x03\n")
@@ -64,8 +68,16 @@ class Console:
                 self._write(b"\n")
                 asked = time.monotonic()
             self._receive(min(0.2, max(0.0, deadline - time.monotonic())))
-        while self.line.read(0.05):  # prompts of further returns
-            pass
+        remark = f"# {secrets.token_hex(4)}"
+        self._text = ""
+        self._write(remark.encode() + b"\n")
+        asked = time.monotonic()
+        while not (remark in self._text and self._at_prompt()):
+            if time.monotonic() - asked > ECHO_S and self._at_prompt():
+                break  # a line without an echo
+            if time.monotonic() > deadline:
+                raise self._late(f"the prompt after {remark!r}", self.timeout_s if timeout_s is None else timeout_s)
+            self._receive(min(0.2, max(0.0, deadline - time.monotonic())))
         self._text = ""
 
     def run(
