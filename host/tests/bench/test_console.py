@@ -150,13 +150,13 @@ def test_hanging_command_and_recovery(fake: FakeBoard, console: Console) -> None
 
 def test_a_late_echo_is_no_answer(fake: FakeBoard, console: Console) -> None:
     """What the line still owes to Ctrl-C comes before the remark's echo, and is dropped with it."""
-    say = fake.say
+    say, owed = fake.say, [b"^C\r\n" + PROMPT]
 
     def late(text: str | bytes) -> None:
-        if isinstance(text, str) and text.startswith("#"):
-            time.sleep(0.2)
-            say(b"^C\r\n" + PROMPT)
         say(text)
+        if text == PROMPT and owed:
+            time.sleep(0.2)
+            say(owed.pop())
 
     fake.say = late  # type: ignore[method-assign]
     console.reach_prompt()
