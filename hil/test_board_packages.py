@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
+import os
 import shutil
 import tomllib
 from pathlib import Path
@@ -12,8 +14,17 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from hil.virtual.linux_board import apt, initramfs, packages
-from hil.virtual.linux_board.errors import BoardUnavailable, CacheBroken, CacheFull, NoApt, NoNetwork, PackageMissing
+from hil.virtual.linux_board import apt, deb, initramfs, packages
+from hil.virtual.linux_board.errors import (
+    BoardError,
+    BoardUnavailable,
+    CacheBroken,
+    CacheFull,
+    CacheRefused,
+    NoApt,
+    NoNetwork,
+    PackageMissing,
+)
 
 needs_apt = pytest.mark.skipif(
     shutil.which("apt-get") is None or not Path("/etc/debian_version").exists(), reason="no apt on this machine"
@@ -98,7 +109,9 @@ def test_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_cache_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(CacheFull, match="set XDG_CACHE_HOME"):
+    with pytest.raises(
+        CacheRefused, match=r"Not a directory.*; set XDG_CACHE_HOME to a folder that this user may write"
+    ):
         packages.obtain(tmp_path / "file" / "cache", quiet())
 
 
@@ -179,6 +192,40 @@ def test_too_little_room(tmp_path: Path) -> None:
     one.apt.items = [apt.Item("a_1_all.deb", 1 << 60)]
     with pytest.raises(CacheFull, match="MB are needed"):
         one._download(["a=1"], False, "guest", "a")
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "advice"),
+    [
+        (errno.ENOSPC, CacheFull, "No space left on device; free room there"),
+        (errno.EDQUOT, CacheFull, "quota exceeded; free room there"),
+        (errno.EACCES, CacheRefused, "Permission denied; set XDG_CACHE_HOME to a folder that this user may write to"),
+        (
+            errno.EROFS,
+            CacheRefused,
+            "Read-only file system; set XDG_CACHE_HOME to a folder that this user may write to",
+        ),
+        (errno.EIO, CacheBroken, "Input/output error; nothing half was kept"),
+        (errno.ENOENT, CacheBroken, "No such file or directory; nothing half was kept"),
+    ],
+)
+def test_what_the_disk_says_by_name(number: int, name: type[BoardError], advice: str, tmp_path: Path) -> None:
+    one, _ = fetch(tmp_path, {})
+    with pytest.raises(name, match=f"guest-1.part: .*{advice}") as seen, one._aside(tmp_path / "guest-1", {}) as part:
+        (part / "half").write_text("x")
+        raise OSError(number, os.strerror(number))
+    assert type(seen.value) is name and list(tmp_path.iterdir()) == []
+
+
+def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No full disk is blamed for it."""
+    one, _ = fetch(tmp_path, {})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(CacheBroken, match="No such file or directory: dpkg-deb"),
+        one._aside(tmp_path / "a", {}) as part,
+    ):
+        deb.unpack(tmp_path / "a.deb", part, ["*"])
 
 
 def test_a_folder_is_whole_or_not_there(tmp_path: Path) -> None:

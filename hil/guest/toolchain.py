@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.virtual.linux_board.apt import Apt, machine_source
-from hil.virtual.linux_board.errors import BoardError, CacheBroken, CacheFull, PackageMissing
+from hil.virtual.linux_board.errors import BoardError, CacheBroken, PackageMissing, cache_failure
 from hil.virtual.linux_board.packages import cache_folder
 
 PINS = Path(__file__).with_name("toolchain.toml")
@@ -51,9 +51,7 @@ def obtain(parent: Path | None = None) -> Path:
                 _fetch(part, tomllib.loads(text.decode()))
                 part.rename(folder)
     except OSError as error:
-        raise CacheFull(
-            f"cannot write {part}: {error.strerror}; free room there or set XDG_CACHE_HOME to a folder of yours"
-        ) from error
+        raise cache_failure(error, part) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return compiler

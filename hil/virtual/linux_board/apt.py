@@ -2,9 +2,9 @@
 """apt as an ordinary user, in a folder of its own.
 
 Promise: packages of other Debian releases and architectures than the machine's are found and downloaded with the machine's own apt
-(its sources, proxies, keys), nothing outside the folder is touched, and signatures and checksums are apt's usual ones: a file
-appears under its name only when it is whole. What was broken off goes on where it stopped.
-Failures are named: `NoApt`, `NoNetwork`, `PackageMissing`, `CacheFull`, `CacheBroken`.
+(its sources, proxies, keys), nothing outside the folder is touched, and signatures and checksums are apt's usual ones: the files are whole
+when `download` returns. A download that was broken off leaves half a file, also under its own name; the next one goes on where it stopped.
+Failures are named: `NoApt`, `NoNetwork`, `PackageMissing`, `Interrupted`, `CacheFull`, `CacheRefused`, `CacheBroken`.
 
 An address of an archive is never written here: it comes from the machine's sources (sources.list(5)), or from the environment
 variable VIRTONE_DEBIAN_MIRROR on a machine that runs another distribution.
@@ -16,6 +16,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +25,16 @@ from typing import NamedTuple
 
 from cocotb_tests.engine.process import die_with_parent, kill_group
 
-from .errors import BoardUnavailable, CacheBroken, CacheFull, NoApt, NoNetwork, PackageMissing
+from .errors import (
+    BoardUnavailable,
+    CacheBroken,
+    CacheFull,
+    Interrupted,
+    NoApt,
+    NoNetwork,
+    PackageMissing,
+    cache_failure,
+)
 
 MIRROR = "VIRTONE_DEBIAN_MIRROR"
 OFFLINE_HINT = "connect this machine, or copy the folder {folder} from one where it worked"
@@ -129,7 +139,7 @@ class Apt:
                 'Acquire::IndexTargets::deb::DEP-11 { DefaultEnabled "false"; };\n'
             )
         except OSError as error:
-            raise _disk(error, folder) from error
+            raise cache_failure(error, folder) from error
 
     def update(self) -> None:
         """Fetch the package lists of the suites (about 20 MB)."""
@@ -184,7 +194,7 @@ class Apt:
                     preexec_fn=die_with_parent(),
                 )
         except OSError as error:
-            raise _disk(error, self.folder) from error
+            raise cache_failure(error, self.folder) from error
         try:
             while child.poll() is None:
                 if time.monotonic() > deadline:
@@ -196,6 +206,11 @@ class Apt:
             if child.poll() is None:
                 kill_group(child)
         text = output.read_text(errors="replace")
+        if child.returncode < 0:
+            what = " ".join([arguments[0], *(word for word in arguments if "=" in word and "::" not in word)])
+            raise Interrupted(
+                f"apt-get {what} was killed by {signal.Signals(-child.returncode).name}; run it again, it goes on where it stopped"
+            )
         if child.returncode:
             raise named_failure(text, arguments[0], self.folder)
         return text
@@ -256,7 +271,3 @@ def _run(command: Sequence[str]) -> str:
     return subprocess.run(
         list(command), capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "LC_ALL": "C"}
     ).stdout
-
-
-def _disk(error: OSError, folder: Path) -> Exception:
-    return CacheFull(f"cannot write to {folder}: {error.strerror}; free room there or set XDG_CACHE_HOME")

@@ -31,7 +31,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from . import deb
 from .apt import Apt, at_least, machine_source
-from .errors import CacheBroken, CacheFull, PackageMissing
+from .errors import CacheBroken, CacheFull, PackageMissing, cache_failure
 
 PINS = Path(__file__).with_name("pins.toml")
 QEMU = "qemu-system-aarch64"
@@ -189,7 +189,8 @@ class _Fetch:
                 file.rename(part / file.name)
             (part / "modules").mkdir()
             for file in sorted((part / "kernel").rglob("*.ko*")):
-                data = lzma.decompress(file.read_bytes()) if file.suffix == ".xz" else file.read_bytes()
+                with deb.intact(by_name[package]):
+                    data = lzma.decompress(file.read_bytes()) if file.suffix == ".xz" else file.read_bytes()
                 (part / "modules" / (file.name.split(".")[0] + ".ko")).write_bytes(data)
             shutil.rmtree(part / "kernel")
             for name, pin in self.pins["guest"].items():
@@ -247,6 +248,7 @@ class _Fetch:
         debs = [self.apt.archives / item.file for item in items]
         for file, item in zip(debs, items, strict=True):
             if not file.is_file() or file.stat().st_size != item.size:
+                file.unlink(missing_ok=True)
                 raise CacheBroken(f"{file.name} is not what the archive announced ({item.size} bytes); run it again")
         return debs
 
@@ -263,7 +265,7 @@ class _Fetch:
             shutil.rmtree(place, ignore_errors=True)
             part.rename(place)
         except OSError as error:
-            raise CacheFull(f"cannot write {part}: {error.strerror}; free room there or set XDG_CACHE_HOME") from error
+            raise cache_failure(error, part) from error
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
@@ -285,9 +287,7 @@ def _locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
     except OSError as error:
-        raise CacheFull(
-            f"cannot write to {folder}: {error.strerror}; set XDG_CACHE_HOME to a folder of yours"
-        ) from error
+        raise cache_failure(error, folder) from error
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
