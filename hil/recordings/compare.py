@@ -5,7 +5,8 @@ Compared in each section, Linux' recording against the reference driver's:
 
 * **story**: everything the driver does by itself, in one order: register accesses with their values, chains with their form, segment
   lengths and contents, notifications with the index they carry. Left out: addresses (memory is each driver's own), heads
-  (below), and the interrupt service (below).
+  (below), the interrupt service (below), and the notification of the request after a STOP: nobody waits for the STOP, so whether the
+  device still looks at the queue by itself then (EVENT_IDX) is a matter of how fast the processor is.
 * **used**: what the device gave back on each queue, in order: used.len, status, and how far used_event was from the index, which says whether
   the driver had asked for this interrupt. The last one only if the driver had collected everything that was used before: else it
   had not been there to ask.
@@ -35,6 +36,8 @@ from virtone.virtio import mmio, snd
 
 _STATUS, _ACK = int(mmio.VIRTIO_MMIO_INTERRUPT_STATUS), int(mmio.VIRTIO_MMIO_INTERRUPT_ACK)
 _ADDRESSES = range(int(mmio.VIRTIO_MMIO_QUEUE_DESC_LOW), int(mmio.VIRTIO_MMIO_QUEUE_USED_HIGH) + 1)
+_NOTIFY = int(mmio.VIRTIO_MMIO_QUEUE_NOTIFY)
+_NOT_WAITED_FOR = "VIRTIO_SND_R_PCM_STOP"
 _HURRIED = "exposed before a used one was collected"
 _QUEUES = ("controlq", "eventq", "txq", "rxq")
 
@@ -85,8 +88,13 @@ def outline(records: Sequence[Record]) -> list[str]:
 # -- views ------------------------------------------------------------------------------------------------------------
 def story(records: Sequence[Record]) -> Iterator[str]:
     """What the driver did by itself, in order, one text a step."""
+    request = before = ""  # the last ones on the controlq
     for record in records:
         match record:
+            case Access(True, offset, _, value) if (
+                offset == _NOTIFY and value & 0xFFFF == snd.VIRTIO_SND_VQ_CONTROL and before == _NOT_WAITED_FOR
+            ):
+                continue
             case Access(write, offset, _, value) if offset not in (_STATUS, _ACK):
                 shown = "address" if offset in _ADDRESSES else f"{value:#x}"
                 yield f"{'write' if write else 'read'} {register_name(offset)} {shown} ({record.size} bytes)"
@@ -94,6 +102,8 @@ def story(records: Sequence[Record]) -> Iterator[str]:
                 shape = " ".join(f"{s.length}{'w' if s.writable else 'r'}" for s in segments)
                 name = request_name(content) if queue == snd.VIRTIO_SND_VQ_CONTROL else "chain"
                 form = "indirect" if indirect else "direct"
+                if queue == snd.VIRTIO_SND_VQ_CONTROL:
+                    request, before = name, request
                 yield f"{_QUEUES[queue]}: {name} {content.hex()} {form} [{shape}]"
 
 
