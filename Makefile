@@ -80,11 +80,11 @@ bench: $(STAMP) ## measure the bench itself: speed, latencies in cycles, memory 
 	@echo "bench: figures into $(OUT)/benchmark.json"
 	@$(PY) -m cocotb_tests.benchmark --out "$(OUT)"
 
-soak: $(STAMP) ## real workloads of an unmodified Linux on the RTL (out/soak.json and a table; about half an hour)
+soak: $(STAMP) ## real workloads of an unmodified Linux on the RTL (out/soak.json and a table; about a quarter of an hour)
 	@echo "soak: table into $(OUT)/soak.json"
 	@$(PY) -m hil.soak --out "$(OUT)" $(ARGS)
 
-peer: $(STAMP) ## the same kernel, QEMU and programs on QEMU's own sound device and on ours, side by side (out/peer.json)
+peer: $(STAMP) ## the same kernel, QEMU and programs on QEMU's own sound device and on ours, side by side (out/peer.json; about a quarter of an hour)
 	@echo "peer: table into $(OUT)/peer.json"
 	@$(PY) -m hil.peer --out "$(OUT)" $(ARGS)
 

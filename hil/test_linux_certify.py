@@ -154,7 +154,11 @@ def test_all_of_it_ends_with_a_killed_supervisor(linux: packages.Parts) -> None:
     bench = started()
     try:
         facts = bench.ready["board"]
-        assert facts["dilation"] == bench.time_scale == N and facts["simulated_ms_per_s"] > 0
+        assert (
+            facts["dilation"] == bench.time_scale == N
+            and facts["simulated_ms_per_s"] > 0
+            and facts["processor_watched"]
+        )
         assert {"kernel", "qemu", "versions"} <= set(facts)
         os.kill(bench.process.pid, signal.SIGKILL)
         bench.process.wait(20)

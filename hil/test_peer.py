@@ -287,7 +287,9 @@ def test_figures_are_of_a_job_without_a_fault_if_there_is_one(
 
     monkeypatch.setattr(trials.Bench, "job", job)
     monkeypatch.setattr(trials.figures, "measured", lambda played, evidence, *_: {"frames": evidence.fault})
-    bench = trials.Bench(boards.Side(None, {}), None, command.noise(1), lambda text: None)  # type: ignore[arg-type]
+    board = boards.Side(None, {})  # type: ignore[arg-type]
+    board.dilation = 20.0
+    bench = trials.Bench(board, None, command.noise(1), lambda text: None)  # type: ignore[arg-type]
     found = bench.figures(trials.Shape(25, 2))
     assert found == {"shape": [25, 2], "frames": faults[jobs - 1]} and said == ["some"] * jobs
 

@@ -107,7 +107,7 @@ def _flat(tried: dict[str, Any]) -> dict[str, Any]:
 def notes(result: dict[str, Any]) -> list[str]:
     """What a reader must know to judge the table."""
     said = [
-        f"Trials of {result['seconds']:g} s of guest time, {result['trials']} a shape, figures from {min(FIGURES_S, result['seconds']):g} s. "
+        f"Trials of {result['seconds']:g} s of guest time, {result['trials']} a shape; figures from as much at N = 1, else from {min(FIGURES_S, result['seconds']):g} s. "
         f"Load of the machine before and after each board: "
         + "; ".join(f"{s['name']} {s['load_before']:.1f} and {s['load_after']:.1f}" for s in result["sides"].values())
         + f" on {result['processors']} processors.",

@@ -24,7 +24,9 @@ from .sink import Evidence, QemuWatch, RtlWatch
 RATE = BACKEND_HZ
 SCREENING_S = 0.25
 _REPEATS = 3  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
-FIGURES_S = 2.0  # guest time of a job whose figures are taken, if the trials are not shorter
+FIGURES_S = (
+    2.0  # guest time of a job whose figures are taken where guest time is stretched, if the trials are not shorter
+)
 Say = Callable[[str], None]
 Noise = NDArray[np.int16]
 
@@ -157,9 +159,9 @@ class Bench:
 
     def figures(self, shape: Shape) -> dict[str, Any]:
         """Figures of one job in which every frame was in its place, if there is one; `missing` says why there are none at all."""
-        why, spoiled = "", None
+        why, spoiled, source = "", None, "noise" if self.side.dilation == 1 else "some"
         for _ in range(1 + _REPEATS):
-            played, evidence = self.job(shape, "some")
+            played, evidence = self.job(shape, source)
             pace = {} if evidence.pace is None else {"worst_behind_ns": evidence.pace.worst_behind_ns}
             try:
                 found = figures.measured(played, evidence, shape.period, RATE)

@@ -13,7 +13,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from hil.recordings.actions import ACTIONS, FILES, Action
 from hil.recordings.records import Recording, RecordingError, load
 from hil.virtual.engine import die_with_parent
 from hil.virtual.linux_board import packages, qemu
+from hil.virtual.run_folder import run_folder
 from virtone.bench.console import Console
 from virtone.bench.transport import SerialLine
 from virtone.virtio import probe
@@ -39,8 +39,8 @@ def record(dilation: float = DILATION) -> Recording:
     parts = packages.obtain()
     noise = np.random.default_rng(7)
     files: dict[str, bytes | Path] = {f"root/{name}": noise.bytes(size) for name, size in FILES.items()}
-    with tempfile.TemporaryDirectory() as folder, qemu.Board(parts, dilation=dilation, files=files) as board:
-        world = _start_world(board.socket, dilation, Path(folder))
+    with run_folder("vrecord-") as folder, qemu.Board(parts, dilation=dilation, files=files) as board:
+        world = _start_world(board.socket, dilation, folder)
         try:
             console = Console(SerialLine(board.start()), timeout_s=_LIMIT_S)
             console.reach_prompt()
@@ -58,7 +58,7 @@ def record(dilation: float = DILATION) -> Recording:
         finally:
             world.kill()
             world.wait()
-        found = load(Path(folder) / "recording.txt")
+        found = load(folder / "recording.txt")
     found.head = head
     return found
 

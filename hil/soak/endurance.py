@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from functools import lru_cache
 from pathlib import Path
 
 from hil.guest import toolchain
 from hil.virtual.linux_board.errors import CacheBroken
+from hil.virtual.run_folder import run_folder
 
 from . import compare, material
 from .listener import slots
@@ -28,8 +28,8 @@ _LIMIT_S = 120
 @lru_cache(maxsize=1)
 def program() -> bytes:
     """noise.c for the board. Raises BoardError where no compiler can be had."""
-    with tempfile.TemporaryDirectory() as folder:
-        binary = Path(folder) / "noise"
+    with run_folder("vmaterial-") as folder:
+        binary = folder / "noise"
         command = [str(toolchain.obtain()), "-O2", "-Wall", "-static", "-s", "-o", str(binary), str(_SOURCE)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
         if done.returncode:

@@ -24,7 +24,7 @@ from hil.guest import build as guest_build
 
 from .benched import BenchDied, BenchOptions, tail
 from .build_id import build_id, parameters
-from .linux_board import packages, qemu
+from .linux_board import guest_clock, packages, qemu
 from .linux_board.errors import BoardError
 from .linux_board.rtl_simulation import RtlSimulation
 from .pace_meter import PaceMeter
@@ -114,6 +114,7 @@ class LinuxOnBench:
             "qemu": board.versions["qemu-system-arm"],
             "dilation": rtl.dilation,
             "simulated_ms_per_s": round(rtl.simulated_ms_per_s, 1),
+            "processor_watched": guest_clock.awake_until_ns(machine.clock) != 0,
             "versions": board.versions,
         }
 
