@@ -22,14 +22,17 @@ def test_one_job_on_each_board(key: str) -> None:
     except (BoardUnavailable, CacheFull) as error:
         pytest.skip(f"no Linux board on this machine: {error}")
     noise = command.noise(trials.SCREENING_S)
-    files = {"usr/bin/sndprobe": program, "root/noise": noise.tobytes(), "root/short": noise.tobytes()}
+    files = {"usr/bin/sndprobe": program}
+    files |= {f"root/{name}": frames.tobytes() for name, frames in trials.sources(noise).items()}
     made = boards.QemuDevice(parts, files) if key == "qemu" else boards.RtlDevice(parts, files, 15)
     with made as one:
         offers = guest.offers(one)
         found = trials.Bench(one, sink.watch_for(one), noise, print).figures(command.COMMON)
     print(json.dumps(found, indent=1))
     assert "S16_LE" in offers["formats"] and 48000 in offers["rates"] and offers["driver"] == "virtio_snd"
-    if "missing" in found:
+    if key == "qemu" and any(
+        word in found.get("missing", "") for word in ("underrun", "stands")
+    ):  # it runs in real time
         pytest.skip(f"inconclusive, the machine is too busy: {found['missing']}")
     assert found["frames"] == "exact"
     if key == "qemu":

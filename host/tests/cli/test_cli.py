@@ -34,7 +34,7 @@ def fake(monkeypatch, tmp_path):
     bench = FakeBench(tmp_path)
 
     @contextlib.contextmanager
-    def opened(config):
+    def opened(config, more=()):
         bench.config = config
         yield bench
 
