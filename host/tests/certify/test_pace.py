@@ -238,7 +238,7 @@ def test_a_slow_processor_is_the_machines_fault_in_a_simulation_only(tmp_path, s
     data = write_all(certify(bench, plan, tmp_path / "out"), plan, bench.config)
     rows = by_name(data)
     assert rows["honesty_completion"]["verdict"] == "PASS" and rows["honesty_completion"]["value"] < 2
-    assert rows["update_wait"]["value"] == pytest.approx(1.2, abs=0.03)
+    assert rows["update_wait"]["value"] == pytest.approx(1200, abs=30)
     assert rows["honesty_corrected"]["verdict"] == ("INCONCLUSIVE" if simulated else "FAIL")
     assert ("emulated processor" in rows["honesty_corrected"]["why"]) == simulated
 

@@ -219,9 +219,9 @@ def _configuration(
         if name == "honesty_completion":
             budget = Budget((*budget.components, reckoned(scale)))
         row(name, abs(value), budget, len(error), more=more)
-    waits = [h.wait_s * 1e3 for h in told if h.wait_s is not None]
+    waits = [h.wait_s * 1e6 for h in told if h.wait_s is not None]
     if waits:
-        row("update_wait", max(waits), Budget((reckoned(1e3),)), len(waits), more=late["shots"])
+        row("update_wait", max(waits), Budget((reckoned(1e6),)), len(waits), more=late["shots"])
     deviations, completed = completions(
         material["marker_edges_s"], c, record.steps("material", c.name)[0]["facts"]["frames"]
     )

@@ -45,12 +45,12 @@ def least_dilation(c: Configuration) -> float:
 def doubts(entries: Iterable[dict[str, Any]]) -> list[str]:
     """Why figures of applications in these steps are not to be trusted: at most one reason."""
     paced = [entry for entry in entries if entry.get("pace")]
-    left = sum(int(entry["pace"]["unanswered"]) for entry in paced)
+    left = sum(int(entry["pace"].get("unanswered", 0)) for entry in paced)
     if left:
         return [
             f"the board left {left} interrupts unanswered while the simulation went on: the machine was busy or the board hung"
         ]
-    small = [entry["pace"] for entry in paced if entry["pace"]["dilation"] < entry["pace"]["least_dilation"]]
+    small = [entry["pace"] for entry in paced if entry["pace"]["dilation"] < entry["pace"].get("least_dilation", 0)]
     if small:
         return [
             f"N = {small[0]['dilation']:g}, and only at N = {small[0]['least_dilation']:g} would the buffer outlast a pause of this machine"
@@ -69,7 +69,7 @@ def doubts(entries: Iterable[dict[str, Any]]) -> list[str]:
 
 def slow_board(entries: Iterable[dict[str, Any]]) -> list[str]:
     """Why the wait for the board's processor is not a property of what is certified: at most one reason."""
-    slow = [e["pace"] for e in entries if e.get("pace") and e["pace"]["longest_wait_s"] > e["pace"]["limit_s"]]
+    slow = [e["pace"] for e in entries if e.get("pace") and e["pace"].get("longest_wait_s", 0) > e["pace"]["limit_s"]]
     if not slow:
         return []
     worst = max(slow, key=lambda said: said["longest_wait_s"])
@@ -102,10 +102,10 @@ def summary(entries: Iterable[dict[str, Any]], slower: Iterable[dict[str, Any]] 
     return {
         "dilation": sorted({said["dilation"] for said in paced}),
         "worst_behind_ms": round(max(said["worst_behind_s"] for said in paced) * 1e3, 6),
-        "longest_wait_ms": round(max(said["longest_wait_s"] for said in paced) * 1e3, 6),
-        "held_s": round(sum(said["held_s"] for said in paced), 3),
+        "longest_wait_ms": round(max(said.get("longest_wait_s", 0) for said in paced) * 1e3, 6),
+        "held_s": round(sum(said.get("held_s", 0) for said in paced), 3),
         "given_up": [f"N = {e['from']:g} for N = {e['to']:g}: {e['why']}" for e in slower],
         "steps": len(paced),
         "repeated": sum(said["attempts"] - 1 for said in paced),
-        "late": sum(max(said["worst_behind_s"], said["longest_wait_s"]) > said["limit_s"] for said in paced),
+        "late": sum(max(said["worst_behind_s"], said.get("longest_wait_s", 0)) > said["limit_s"] for said in paced),
     }

@@ -38,7 +38,7 @@ MEASURANDS = {m.name: m for m in (
     Measurand("honesty_raw", "ms", "delay told at hand-over minus true delay, largest magnitude"),
     Measurand("honesty_corrected", "ms", "the same, told delay reduced by the time since the position was updated"),
     Measurand("honesty_completion", "us", "the same, as told in the instant of the completion before (the device's part of it)"),
-    Measurand("update_wait", "ms", "from that completion to the update of the application's position (interrupt and driver), largest of n"),
+    Measurand("update_wait", "us", "from that completion to the update of the application's position (interrupt and driver), largest of n"),
     Measurand("completion_jitter", "us", "period completions against an even grid, largest deviation"),
     Measurand("word_clock", "ppm", "word clock against nominal"),
     Measurand("glitches", "1", "faults in the continuous material at the analog output"),
