@@ -249,7 +249,7 @@ def _configuration(
         if e["step"] != "selftest"
         for k in ("xruns", "underruns")
     )
-    given_up = [entry for entry in record.of_kind("slower") if entry["configuration"] == c.name]
+    given_up = [entry for entry in record.of_kind("slower") if entry.get("configuration") == c.name]
     again = pace.refusals([*record.steps(configuration=c.name), *given_up])
     row("xruns", float(counted), Budget(()), len(record.steps(configuration=c.name)), more=late_at_all + again)
     return {
