@@ -126,8 +126,8 @@ def spin():
         name.write("CPU 0/TEST")
     if sys.argv[1] == "rest":
         threading.Event().wait()
-    os.sched_setaffinity(0, {0})
     if sys.argv[1] == "starve":
+        os.sched_setaffinity(0, {0})
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     while True:
         pass
@@ -156,7 +156,7 @@ def test_a_processor_that_has_work_and_is_not_run(clock: GuestClock, tmp_path: P
             seen.append(clock.awake)
             time.sleep(0.002)
         share = sum(seen) / len(seen)
-        assert share > 0.5 if awake else share < 0.5, f"awake in {share:.0%} of the looks"
+        assert share > 0.25 if awake else share < 0.25, f"awake in {share:.0%} of the looks"
     finally:
         for program in programs:
             program.kill()

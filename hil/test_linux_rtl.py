@@ -139,7 +139,8 @@ def test_a_simulation_that_is_too_slow_holds_the_guests_clock() -> None:
         said = linux.run("aplay -D hw:0,0 --period-size=2400 --buffer-size=9600 noise.wav; echo status $?")
         pace = linux.rtl.pace()
         print(pace)
-        assert pace.kept(ALLOWANCE_NS + 1) and pace.held_s > 0.05
+        assert pace.kept(ALLOWANCE_NS + 1)
+        assert pace.held_s > 0.05 or linux.rtl.simulated_ms_per_s > 900, "a machine that keeps up at N = 1?"
         assert "status 0" in said and "underrun" not in said
         assert np.array_equal(linux.heard(first) >> 16, noise())
 
