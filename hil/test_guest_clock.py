@@ -20,15 +20,19 @@ from hil.virtual.linux_board.time import ALLOWANCE_NS, Pacer
 ASKED = "import sys, time\nfor line in sys.stdin:\n    print(time.monotonic_ns() if line == 'm\\n' else time.time_ns(), flush=True)\n"
 
 
+def counting(clock: GuestClock, folder: Path) -> dict[str, str]:
+    """The environment of a program in `folder` that counts by the clock."""
+    (folder / guest_clock.LIBRARY).write_bytes(guest_clock.library().read_bytes())
+    return {**os.environ, "LD_PRELOAD": f"./{guest_clock.LIBRARY}", guest_clock.VARIABLE: str(clock.file)}
+
+
 class Guest:
     """A program that says what time it is to it."""
 
     def __init__(self, clock: GuestClock, folder: Path) -> None:
-        library = folder / guest_clock.LIBRARY
-        library.write_bytes(guest_clock.library().read_bytes())
         self.program = subprocess.Popen(
             [sys.executable, "-c", ASKED], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-            env={**os.environ, "LD_PRELOAD": f"./{library.name}", guest_clock.VARIABLE: str(clock.file)},
+            env=counting(clock, folder),
         )  # fmt: skip
 
     def __call__(self, which: str = "m") -> float:
@@ -140,10 +144,7 @@ HOG = "import os\nos.sched_setaffinity(0, {0})\nwhile True: pass"
 
 @pytest.mark.parametrize(("kind", "awake"), [("rest", True), ("run", True), ("starve", False)])
 def test_a_processor_that_has_work_and_is_not_run(clock: GuestClock, tmp_path: Path, kind: str, awake: bool) -> None:
-    library = tmp_path / guest_clock.LIBRARY
-    library.write_bytes(guest_clock.library().read_bytes())
-    environment = {**os.environ, "LD_PRELOAD": f"./{library.name}", guest_clock.VARIABLE: str(clock.file)}
-    programs = [subprocess.Popen([sys.executable, "-c", BUSY, kind], cwd=tmp_path, env=environment)]
+    programs = [subprocess.Popen([sys.executable, "-c", BUSY, kind], cwd=tmp_path, env=counting(clock, tmp_path))]
     if kind == "starve":
         programs.append(subprocess.Popen([sys.executable, "-c", HOG]))
     try:
@@ -183,13 +184,10 @@ print(worst[0], worst[1], flush=True)
 
 def test_nobodys_time_goes_back(clock: GuestClock, tmp_path: Path) -> None:
     """A late simulation raises what is held while others reckon with it."""
-    library = tmp_path / guest_clock.LIBRARY
-    library.write_bytes(guest_clock.library().read_bytes())
-    environment = {**os.environ, "LD_PRELOAD": f"./{library.name}", guest_clock.VARIABLE: str(clock.file)}
     guest = subprocess.Popen(
         [sys.executable, "-c", RACE],
         cwd=tmp_path,
-        env=environment,
+        env=counting(clock, tmp_path),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

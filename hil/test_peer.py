@@ -237,6 +237,13 @@ def test_what_was_not_measured_is_not_kept() -> None:
         figures.measured(replace(played, xruns=3), evidence, PERIOD, RATE)
 
 
+def test_bounds_are_not_judged_on_a_job_that_was_not_clean() -> None:
+    result = side()
+    result["common"] = {**result["common"], "frames": "frame 7 of 9 is wrong"}
+    found = [bound for bound in report.bounds(result) if "not clean: frame 7" in bound.value]
+    assert len(found) == 2 and {bound.verdict for bound in found} == {"INCONCLUSIVE"}
+
+
 def test_a_late_simulation_says_nothing() -> None:
     played, evidence = job()
     shape = trials.Shape(48, 2)

@@ -24,9 +24,7 @@ from .sink import Evidence, QemuWatch, RtlWatch
 RATE = BACKEND_HZ
 SCREENING_S = 0.25
 _REPEATS = 3  # of a trial that says nothing, of a job whose figures were spoiled by an underrun
-FIGURES_S = (
-    2.0  # guest time of a job whose figures are taken where guest time is stretched, if the trials are not shorter
-)
+FIGURES_S = 2.0  # guest time of a job whose figures are taken, where it is stretched
 Say = Callable[[str], None]
 Noise = NDArray[np.int16]
 

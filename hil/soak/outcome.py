@@ -3,7 +3,8 @@
 
 PASS: all that was played was heard, or the difference is explained and demanded (a pause, a broken-off player). FAIL: something else was
 heard, or the kernel or the device complained. INCONCLUSIVE: the simulation was later than the workload allows, so guest time
-was not simulated time; or something else was heard while it went on without the answer of a guest that this machine did not run. ERROR: it could not be carried out. NOT RUN: what it needs is not there.
+was not simulated time; or something else was heard while it went on without the answer of a guest that this machine did not run.
+ERROR: it could not be carried out. NOT RUN: what it needs is not there.
 """
 
 from __future__ import annotations

@@ -32,9 +32,7 @@ from .ring_source import RingSource
 from .scpi import ScpiDevice
 
 BOOT_S = 120.0  # wall seconds from the start of QEMU to the prompt; about 10 on a machine with nothing else to do
-LEAST_DILATION = (
-    10.0  # so that a pause of the host of 2.5 ms, which nobody can rule out, is a quarter of a millisecond to the board
-)
+LEAST_DILATION = 10.0  # a pause of the host of 2.5 ms, which nobody can rule out, is 0.25 ms to the board
 UP = re.compile(r"virtone: kernel \S+, up \S+ s, cards: (\d+)")
 PROMPT = "\nvirtone# "
 

@@ -6,8 +6,9 @@ behind it, unless the simulation as a whole is behind, which `Pacer` reports). T
 Simulated time stands still while nothing is due: the bridge then waits for the socket, so it needs no thread and burns no processor.
 
 A processor that this machine does not run cannot keep a buffer full, and a device that plays on meanwhile would run dry as on no board of its
-own. So simulated time stands still while the processor has work and is not run (`GuestClock.awake`), and an interrupt that nobody has answered holds simulated time `answer_ns` after it rose (and a `GuestClock`), for
-`PATIENCE_S` of wall time at most: a guest that has its interrupts off for longer is let go on without an answer.
+own. So simulated time, and with it a `GuestClock`, stands still while the processor has work and is not run (`GuestClock.awake`), and
+`answer_ns` after an interrupt rose that nobody has answered, for `PATIENCE_S` of wall time at most: a guest that has its interrupts off
+for longer is let go on without an answer.
 
 User's duty: `memory` of the port is the guest's memory (the same file, or mapped in `on_memory`), and nobody else paces the world.
 """
@@ -36,8 +37,8 @@ _LONGEST_LOOK_S = 0.01  # what a look may count for: it took longer because this
 
 
 class Bridge:
-    """`level`: whether the interrupt line is high now. `answer_ns`: `ANSWER_NS` where the guest's clock can be held, else never. `register_errors`: what the port raises for an access nothing answers;
-    such a read gives all ones, as on a PCI bus. Counters: `accesses`, `bus_errors`, `unanswered` (interrupts that patience ended for).
+    """`level`: whether the interrupt line is high now. `answer_ns`: `ANSWER_NS` where the guest's clock can be held, else never.
+    `register_errors`: what the port raises for an access nothing answers; such a read gives all ones, as on a PCI bus. Counters: `accesses`, `bus_errors`, `unanswered` (interrupts that patience ended for).
     """
 
     def __init__(

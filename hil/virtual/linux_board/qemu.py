@@ -41,7 +41,8 @@ PANIC = "Kernel panic - not syncing"
 class Board:
     """One board. `memory_file`: a file of `memory_mb` MiB that becomes the guest's memory (a simulation maps the same file);
     without it the memory is anonymous and reaches the server as a descriptor. `files`: see `initramfs.write`. `socket`: where the
-    server listens, if not in the board's own folder; a `clock` (`guest_clock`) beside it is what the guest counts by. `within`: where that folder is made (default: the system's temporary one).
+    server listens, if not in the board's own folder; a `clock` (`guest_clock`) beside it is what the guest counts by.
+    `within`: where that folder is made (default: the system's temporary one).
     """
 
     def __init__(

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from tests.certify.fake_bench import BENCH, FakeBench
+from tests.certify.test_pace import Meter
 from virtone.bench.config import load_bench
 from virtone.certify.plan import load_plan
 from virtone.cli import certify as certify_verb
@@ -33,9 +34,14 @@ def fake(monkeypatch, tmp_path):
     """Let `virtone certify` open a bench without a device."""
     bench = FakeBench(tmp_path)
 
+    bench.opened_with = []
+
     @contextlib.contextmanager
     def opened(config, more=()):
         bench.config = config
+        bench.opened_with.append(more)
+        if bench.pace is not None:
+            bench.pace.dilation = float(more[1]) if more else 10.0
         yield bench
 
     monkeypatch.setattr(certify_verb, "open_bench", opened)
@@ -58,6 +64,17 @@ def test_certify_then_verify(fake, bench_file, tmp_path, capsys):
     file = tmp_path / "o/certificate.json"
     file.write_text(file.read_text().replace('"verdict": "NO LIMIT"', '"verdict": "PASS"', 1))
     assert main(["verify", str(tmp_path / "o")]) == 1 and "NOT CONFIRMED" in capsys.readouterr().out
+
+
+def test_a_bench_that_is_too_slow_is_opened_anew_and_not_asked_again(fake, bench_file, tmp_path):
+    """A buffer of 4 ms wants N = 20; a run that is broken off there goes on there."""
+    fake.pace, fake.stop_after = Meter(), 2
+    fake.facts = {"kind": "linux", "qemu": "11.1", "dilation": 10.0}
+    command = ["certify", "--bench", str(bench_file), "--plan", str(PLANS / "quick.toml"), "--out", str(tmp_path / "o")]
+    assert main(command) == 130
+    fake.stop_after = None
+    assert main(command) == 0
+    assert fake.opened_with == [(), ("--dilation", "20"), ("--dilation", "20")]
 
 
 def test_a_new_run_keeps_the_one_before(fake, bench_file, tmp_path, capsys):

@@ -6,8 +6,8 @@ which lets an interrupt wait. And what was late may have run dry.
 
 Promise: a step in which either was later than `limit_s` is measured again, whatever else it showed, `ATTEMPTS` times in all, and then on a bench
 whose board is `LARGER` times slower; so is, at once, a step that ran dry, and what was given up is in the record. On the last bench that is left,
-what never kept up is in `doubts` and `slow_board`; what ran dry on any bench is in `refusals`. Figures that it bears upon are INCONCLUSIVE. Figures of the device alone (completions, word clock) are simulated time throughout
-and stand.
+what never kept up is in `doubts` and `slow_board`; what ran dry on any bench is in `refusals`. Figures that it bears upon are INCONCLUSIVE. Figures of
+the device alone (completions, word clock) are simulated time throughout and stand.
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ from typing import Any
 
 from .plan import Configuration
 
-LONGEST_S = (
-    0.5e-3  # what the delay that an application is told may be off by: a simulation later than that could hide it
-)
-SHORTEST_S = 0.2e-3
+LONGEST_S = 0.5e-3  # what the told delay may be off by: a simulation later than that could hide it
+SHORTEST_S = 0.2e-3  # twice what a guest's clock that is held may be ahead
 ATTEMPTS = 3
 LARGER = 2.0  # N of the next bench, if one could not keep up
 BENCHES = 4  # as many are tried
